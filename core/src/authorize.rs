@@ -1,0 +1,491 @@
+//! The authorization request: from what a client's browser brings to what Entra accepts.
+//!
+//! Nothing is redirected before the redirect URI is known to be sound and listed; what is wrong
+//! until then gets a page, what is wrong after it goes back to the client as RFC 6749 section
+//! 4.1.2.1 says. Only parameters that Entra knows are passed on:
+//!
+//! | parameter | towards Entra |
+//! |---|---|
+//! | `client_id` | the configured one |
+//! | `redirect_uri`, `state`, `code_challenge`, `nonce`, `domain_hint`, `claims` | unchanged |
+//! | `scope` | qualified, see [`crate::scope`] |
+//! | `resource` | dropped, once it is known to name us (AADSTS9010010) |
+//! | `prompt` | `login`, `none`, `select_account`; `consent` is dropped (AADSTS90094), as is all else (AADSTS90023) |
+//! | `login_hint` | unchanged, except beside `select_account`, where Entra has no use for it |
+//! | `response_mode` | `query`, which is what our metadata offers |
+//! | anything else | dropped |
+
+use crate::error_page::ErrorPage;
+use crate::form::{Form, FormError};
+use crate::oauth_error::{ErrorCode, OAuthError};
+use crate::redirect_uri::{RedirectUri, RedirectUriError};
+use crate::scope::ApiName;
+use crate::settings::Settings;
+
+/// The most octets of a query that are read; Entra refuses long ones too (AADSTS90015).
+pub const MAX_QUERY_LENGTH: usize = 8 * 1024;
+
+/// Passed on unchanged: what Entra documents for its authorization endpoint and a client may need.
+const UNCHANGED: [&str; 4] = ["state", "nonce", "domain_hint", "claims"];
+
+/// What Entra takes as `prompt` and what does not stop a sign-in: `consent` asks for a consent
+/// that many tenants leave to administrators (AADSTS90094, AADSTS90095).
+const PROMPTS: [&str; 3] = ["login", "none", "select_account"];
+
+/// Where the browser goes next.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Authorization {
+    /// Back to the client with an error; the URI is sound and listed.
+    Client {
+        /// The redirect URI with `error`, `error_description` and `state`.
+        location: String,
+        /// The error, for the log.
+        error: OAuthError,
+    },
+    /// On to Entra.
+    Entra {
+        /// Entra's authorization endpoint with its parameters.
+        location: String,
+    },
+    /// Nowhere.
+    Page(AuthorizeError),
+}
+
+/// Decides on an authorization request.
+///
+/// ```
+/// use mcp_entra_core::authorize::{Authorization, authorize};
+/// use mcp_entra_core::{Options, Settings};
+///
+/// let settings = Settings::parse(&Options {
+///     resource: "https://mcp.example.com/mcp".into(),
+///     tenant: "common".into(),
+///     client_id: "99999999-8888-4777-8666-555555555555".into(),
+///     ..Options::default()
+/// })
+/// .unwrap();
+/// let query = "response_type=code&client_id=x&redirect_uri=http%3A%2F%2Flocalhost%3A8787%2Fcallback\
+///     &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256\
+///     &resource=https%3A%2F%2Fmcp.example.com%2Fmcp&prompt=consent&state=s";
+/// assert_eq!(
+///     authorize(query, &settings),
+///     Authorization::Entra {
+///         location: "https://login.microsoftonline.com/common/oauth2/v2.0/authorize\
+///             ?client_id=99999999-8888-4777-8666-555555555555&response_type=code\
+///             &redirect_uri=http%3A%2F%2Flocalhost%3A8787%2Fcallback\
+///             &scope=api%3A%2F%2F99999999-8888-4777-8666-555555555555%2Faccess_as_user+offline_access\
+///             &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256\
+///             &response_mode=query&state=s"
+///             .into()
+///     }
+/// );
+/// ```
+pub fn authorize(query: &str, settings: &Settings) -> Authorization {
+    let checked = Form::check(query).and_then(|form| {
+        let redirect_uri = client_and_redirect_uri(&form, settings)?;
+        Ok((form, redirect_uri))
+    });
+    let (form, redirect_uri) = match checked {
+        Ok(checked) => checked,
+        Err(error) => return Authorization::Page(error),
+    };
+    match parameters(&form, &redirect_uri, settings) {
+        Ok(query) => Authorization::Entra {
+            location: format!("{}?{query}", settings.authority().authorization_endpoint()),
+        },
+        Err(error) => {
+            let mut parameters =
+                vec![("error", error.code().as_str()), ("error_description", error.description())];
+            parameters.extend(form.get("state").map(|state| ("state", state)));
+            Authorization::Client { location: redirect_uri.with_parameters(parameters), error }
+        }
+    }
+}
+
+impl<'a> Form<'a> {
+    fn check(query: &'a str) -> Result<Self, AuthorizeError> {
+        if query.len() > MAX_QUERY_LENGTH {
+            return Err(AuthorizeError::TooLong);
+        }
+        Ok(Self::parse(query.as_bytes())?)
+    }
+}
+
+fn client_and_redirect_uri(
+    form: &Form<'_>,
+    settings: &Settings,
+) -> Result<RedirectUri, AuthorizeError> {
+    form.get("client_id").ok_or(AuthorizeError::NoClientId)?;
+    let text = form.get("redirect_uri").ok_or(AuthorizeError::NoRedirectUri)?;
+    let uri: RedirectUri = text
+        .parse()
+        .map_err(|reason| AuthorizeError::UnsoundRedirectUri { uri: text.into(), reason })?;
+    if !settings.redirect_policy().allows(&uri) {
+        return Err(AuthorizeError::UnlistedRedirectUri { uri: text.into() });
+    }
+    Ok(uri)
+}
+
+fn parameters(
+    form: &Form<'_>,
+    redirect_uri: &RedirectUri,
+    settings: &Settings,
+) -> Result<String, OAuthError> {
+    let refuse = |code, text: &'static str| Err(OAuthError::new(code, text));
+    if form.get("request").is_some() {
+        return refuse(ErrorCode::RequestNotSupported, "request objects are not supported");
+    }
+    if form.get("request_uri").is_some() {
+        return refuse(ErrorCode::RequestUriNotSupported, "request_uri is not supported");
+    }
+    match form.get("response_type") {
+        Some("code") => {}
+        None => return refuse(ErrorCode::InvalidRequest, "response_type is missing"),
+        Some(_) => {
+            return refuse(ErrorCode::UnsupportedResponseType, "response_type must be code");
+        }
+    }
+    if !matches!(form.get("response_mode"), None | Some("query")) {
+        return refuse(ErrorCode::InvalidRequest, "response_mode must be query");
+    }
+    if form.get("code_challenge_method") != Some("S256") {
+        return refuse(ErrorCode::InvalidRequest, "code_challenge_method must be S256");
+    }
+    let Some(challenge) = form.get("code_challenge").filter(|text| is_s256(text)) else {
+        return refuse(
+            ErrorCode::InvalidRequest,
+            "code_challenge must be the 43 characters of an S256 challenge",
+        );
+    };
+    check_resource(form, settings)?;
+    let scope = settings.api().qualify(form.get("scope"), ApiName::AppIdUri)?;
+    let prompt = prompt(form.get("prompt"))?;
+
+    let mut query = form_urlencoded::Serializer::new(String::with_capacity(512));
+    query
+        .append_pair("client_id", settings.client_id().as_str())
+        .append_pair("response_type", "code")
+        .append_pair("redirect_uri", redirect_uri.as_str())
+        .append_pair("scope", &scope)
+        .append_pair("code_challenge", challenge)
+        .append_pair("code_challenge_method", "S256")
+        .append_pair("response_mode", "query");
+    for name in UNCHANGED {
+        if let Some(value) = form.get(name) {
+            query.append_pair(name, value);
+        }
+    }
+    if let Some(prompt) = prompt {
+        query.append_pair("prompt", prompt);
+    }
+    if let (Some(hint), true) = (form.get("login_hint"), prompt != Some("select_account")) {
+        query.append_pair("login_hint", hint);
+    }
+    Ok(query.finish())
+}
+
+/// RFC 8707 section 2, on both legs: every `resource` names us, or the token would be for another.
+pub(crate) fn check_resource(form: &Form<'_>, settings: &Settings) -> Result<(), OAuthError> {
+    match form.all("resource").find(|value| !settings.resource().is_named_by(value)) {
+        None => Ok(()),
+        Some(other) => Err(OAuthError::new(
+            ErrorCode::InvalidTarget,
+            format!("the resource '{other}' is not this one, which is '{}'", settings.resource()),
+        )),
+    }
+}
+
+/// The one prompt that Entra is asked for; OpenID Connect Core section 3.1.2.1 lets `none` stand
+/// alone only.
+fn prompt(asked: Option<&str>) -> Result<Option<&'static str>, OAuthError> {
+    let words: Vec<&str> = asked.unwrap_or_default().split(' ').filter(|w| !w.is_empty()).collect();
+    if words.len() > 1 && words.contains(&"none") {
+        let text = "prompt=none cannot stand beside other prompts";
+        return Err(OAuthError::new(ErrorCode::InvalidRequest, text));
+    }
+    Ok(words.iter().find_map(|word| PROMPTS.into_iter().find(|known| known == word)))
+}
+
+/// RFC 7636 section 4.2: the base64url of 32 octets, without padding.
+fn is_s256(text: &str) -> bool {
+    text.len() == 43 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+}
+
+/// What is answered with a page, since there is no redirect URI to be trusted.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthorizeError {
+    /// RFC 6749 section 4.1.1.
+    #[error("the authorization request has no client_id")]
+    NoClientId,
+    /// OAuth 2.1 section 4.1.1: required where a client has several.
+    #[error("the authorization request has no redirect_uri")]
+    NoRedirectUri,
+    /// The query cannot be read.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// More than [`MAX_QUERY_LENGTH`].
+    #[error("the authorization request is longer than {MAX_QUERY_LENGTH} bytes")]
+    TooLong,
+    /// Sound, and not on the list.
+    #[error("the redirect URI '{uri}' is not allowed here")]
+    UnlistedRedirectUri {
+        /// The URI as it was sent.
+        uri: String,
+    },
+    /// Not a URI to which a code may ever be sent.
+    #[error("the redirect URI '{uri}' is not allowed anywhere: {reason}")]
+    UnsoundRedirectUri {
+        /// The URI as it was sent.
+        uri: String,
+        /// What is wrong with it.
+        reason: RedirectUriError,
+    },
+}
+
+impl AuthorizeError {
+    /// The page for the person at the browser.
+    pub fn to_html(&self) -> String {
+        let broken = "Start the connection again from your MCP client. If this page comes back, tell \
+            the maker of the client what it says.";
+        let nothing = "Nothing: the client sent a request that no server may accept.";
+        let reason;
+        let page = match self {
+            Self::UnlistedRedirectUri { uri } => ErrorPage {
+                happened: "Your MCP client wants the sign-in to end at an address that this server \
+                    does not know, so the sign-in was not started. No data was sent there.",
+                value: Some(uri),
+                user: "If you started this from your own MCP client, send this page to the person \
+                    who runs the MCP server. If you followed a link that somebody sent you, close \
+                    this page.",
+                operator: "If you know the client, add this address with --redirect-uri (or in \
+                    MCP_ENTRA_REDIRECT_URIS), and in Entra ID under App registrations > \
+                    Authentication: https addresses on the platform Web, http://localhost, \
+                    http://127.0.0.1 and private schemes on Mobile and desktop applications.",
+            },
+            Self::UnsoundRedirectUri { uri, reason: why } => {
+                reason = format!(
+                    "Your MCP client wants the sign-in to end at an address that cannot be allowed: {why}."
+                );
+                ErrorPage { happened: &reason, value: Some(uri), user: broken, operator: nothing }
+            }
+            other => {
+                reason = format!("Your MCP client sent a broken request: {other}.");
+                ErrorPage { happened: &reason, value: None, user: broken, operator: nothing }
+            }
+        };
+        page.to_html()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use url::Url;
+
+    use super::*;
+    use crate::settings::Options;
+
+    const REDIRECT: (&str, &str) = ("redirect_uri", "http://localhost:8787/callback");
+    const GOOD: [(&str, &str); 6] = [
+        ("response_type", "code"),
+        ("client_id", "whatever"),
+        REDIRECT,
+        // RFC 7636 appendix B
+        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ("code_challenge_method", "S256"),
+        ("state", "xyz"),
+    ];
+
+    fn settings() -> Settings {
+        Settings::parse(&Options {
+            resource: "https://mcp.example.com/mcp".into(),
+            tenant: "contoso.com".into(),
+            client_id: "99999999-8888-4777-8666-555555555555".into(),
+            ..Options::default()
+        })
+        .unwrap()
+    }
+
+    fn query(changes: &[(&str, &str)]) -> String {
+        let kept = GOOD.iter().filter(|(name, _)| !changes.iter().any(|(n, _)| n == name));
+        let pairs = kept.chain(changes).filter(|(_, value)| *value != "-");
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+    }
+
+    /// What Entra gets, as pairs.
+    fn sent(changes: &[(&str, &str)]) -> Vec<(String, String)> {
+        match authorize(&query(changes), &settings()) {
+            Authorization::Entra { location } => {
+                let url = Url::parse(&location).unwrap();
+                assert_eq!(url.path(), "/contoso.com/oauth2/v2.0/authorize");
+                url.query_pairs().into_owned().collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn value(changes: &[(&str, &str)], name: &str) -> Option<String> {
+        sent(changes).into_iter().find(|(n, _)| n == name).map(|(_, value)| value)
+    }
+
+    fn client_error(changes: &[(&str, &str)]) -> ErrorCode {
+        match authorize(&query(changes), &settings()) {
+            Authorization::Client { location, error } => {
+                assert!(
+                    location.starts_with("http://localhost:8787/callback?error="),
+                    "{location}"
+                );
+                assert!(location.ends_with("&state=xyz"), "{location}");
+                error.code()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_what_entra_knows_is_passed_on() {
+        let more = [
+            ("resource", "https://mcp.example.com/mcp"),
+            ("audience", "x"),
+            ("application_type", "native"),
+            ("nonce", "n"),
+            ("login_hint", "ada@contoso.com"),
+            ("domain_hint", "contoso.com"),
+            ("claims", "{}"),
+            ("client_secret", "s"),
+            ("Resource", "x"),
+            ("prompt", "login"),
+        ];
+        let names: Vec<String> = sent(&more).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(
+            names,
+            [
+                "client_id",
+                "response_type",
+                "redirect_uri",
+                "scope",
+                "code_challenge",
+                "code_challenge_method",
+                "response_mode",
+                "state",
+                "nonce",
+                "domain_hint",
+                "claims",
+                "prompt",
+                "login_hint"
+            ]
+        );
+        assert_eq!(value(&[], "client_id").unwrap(), "99999999-8888-4777-8666-555555555555");
+        assert_eq!(value(&[("state", "a b&c=%")], "state").unwrap(), "a b&c=%");
+    }
+
+    #[test]
+    fn prompts_that_entra_refuses_are_dropped() {
+        for (asked, sent) in [
+            ("consent", None),
+            ("create", None),
+            ("login", Some("login")),
+            ("none", Some("none")),
+            ("select_account consent", Some("select_account")),
+            ("consent login", Some("login")),
+        ] {
+            assert_eq!(value(&[("prompt", asked)], "prompt").as_deref(), sent, "{asked}");
+        }
+        let both = [("prompt", "select_account"), ("login_hint", "ada")];
+        assert_eq!(value(&both, "login_hint"), None);
+        assert_eq!(client_error(&[("prompt", "none login")]), ErrorCode::InvalidRequest);
+    }
+
+    #[test]
+    fn a_resource_is_ours_in_any_spelling_or_refused() {
+        for ours in [
+            "https://mcp.example.com/mcp",
+            "https://mcp.example.com/mcp/",
+            "https://MCP.example.com:443/mcp",
+        ] {
+            assert_eq!(value(&[("resource", ours)], "resource"), None);
+        }
+        assert_eq!(
+            client_error(&[("resource", "https://other.example.com/mcp")]),
+            ErrorCode::InvalidTarget
+        );
+        let two =
+            [("resource", "https://mcp.example.com/mcp"), ("resource", "https://evil.example")];
+        assert_eq!(client_error(&two), ErrorCode::InvalidTarget);
+    }
+
+    #[test]
+    fn faults_after_the_redirect_uri_go_to_the_client() {
+        use ErrorCode as E;
+        for (change, error) in [
+            (("response_type", "token"), E::UnsupportedResponseType),
+            (("response_type", "-"), E::InvalidRequest),
+            (("response_mode", "fragment"), E::InvalidRequest),
+            (("code_challenge", "-"), E::InvalidRequest),
+            (("code_challenge", "short"), E::InvalidRequest),
+            (("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-c="), E::InvalidRequest),
+            (("code_challenge_method", "plain"), E::InvalidRequest),
+            (("code_challenge_method", "-"), E::InvalidRequest),
+            (("scope", "https://graph.microsoft.com/User.Read"), E::InvalidScope),
+            (("request", "e30"), E::RequestNotSupported),
+            (("request_uri", "https://x"), E::RequestUriNotSupported),
+        ] {
+            assert_eq!(client_error(&[change]), error, "{change:?}");
+        }
+    }
+
+    #[test]
+    fn faults_before_it_get_a_page() {
+        let page = |query: &str| match authorize(query, &settings()) {
+            Authorization::Page(error) => error,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(page(""), AuthorizeError::NoClientId);
+        assert_eq!(page(&query(&[("client_id", "-")])), AuthorizeError::NoClientId);
+        assert_eq!(page(&query(&[("redirect_uri", "-")])), AuthorizeError::NoRedirectUri);
+        assert_eq!(
+            page(&format!("{}&state=again", query(&[]))),
+            FormError::Duplicate { name: "state".into() }.into()
+        );
+        assert_eq!(page(&format!("{}&x=%zz", query(&[]))), FormError::Percent.into());
+        assert_eq!(
+            page(&query(&[("state", &"s".repeat(MAX_QUERY_LENGTH))])),
+            AuthorizeError::TooLong
+        );
+        let unlisted = page(&query(&[("redirect_uri", "https://attacker.example/<cb>")]));
+        assert!(matches!(unlisted, AuthorizeError::UnsoundRedirectUri { .. }));
+        let unlisted = page(&query(&[("redirect_uri", "https://attacker.example/cb")]));
+        assert!(unlisted.to_html().contains("https://attacker.example/cb"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_redirects_to_an_unlisted_uri(
+            redirect in prop_oneof![
+                "(https?|cursor|javascript|data)://?[a-z0-9.@:/\\\\?#%*]{0,30}",
+                Just("http://localhost:1/callback".into()), Just("https://claude.ai/api/mcp/auth_callback".into()),
+            ],
+            extra in "[a-z_%0-9=&+]{0,40}",
+            scope in "[ -~]{0,20}",
+        ) {
+            let settings = settings();
+            let query = format!("{extra}&{}", query(&[("redirect_uri", &redirect), ("scope", &scope)]));
+            match authorize(&query, &settings) {
+                Authorization::Entra { location } => {
+                    let url = Url::parse(&location).unwrap();
+                    prop_assert_eq!(url.host_str(), Some("login.microsoftonline.com"));
+                    let pairs: Vec<_> = url.query_pairs().collect();
+                    prop_assert!(pairs.iter().all(|(name, _)| !name.eq_ignore_ascii_case("resource")));
+                    let uri = &pairs.iter().find(|(name, _)| name == "redirect_uri").unwrap().1;
+                    prop_assert!(settings.redirect_policy().allows(&uri.parse().unwrap()));
+                }
+                Authorization::Client { location, .. } => {
+                    let bare = location.split(['?', '#']).next().unwrap();
+                    prop_assert!(settings.redirect_policy().allows(&bare.parse().unwrap()), "{}", location);
+                }
+                Authorization::Page(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! What may follow: the effects that a driver performs, and how each is resumed.
+//!
+//! A [`Step`] is all that the core ever asks for. Each continuation is owned, `Send + 'static`,
+//! consumed when it is resumed, and takes failures too, so that what a client is told of them is
+//! decided here and not in a driver. An exchange has at most one `Read`; it asks for a `Load` of
+//! each document once, and `Send`s at most twice (see [`crate::token`]).
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::HeaderValue;
+use http::{Request, Response, StatusCode};
+
+use crate::access_token::{AccessToken, TokenError, Unverified};
+use crate::discovery::Discovery;
+use crate::facade::Facade;
+use crate::key_set::{KeySet, SigningKey};
+use crate::oauth_error::{ErrorCode, OAuthError};
+use crate::operation::{MAX_MESSAGE_LENGTH, Operations};
+use crate::principal::Principal;
+use crate::registration::{self, MAX_REGISTRATION_LENGTH};
+use crate::response;
+use crate::time::UnixTime;
+use crate::token::{MAX_TOKEN_REQUEST_LENGTH, MAX_TOKEN_RESPONSE_LENGTH, TokenRequest, TokenStep};
+use crate::upstream::UpstreamError;
+
+/// All that the outside world supplies: the time, and what the driver holds just now.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// The time.
+    pub now: UnixTime,
+    /// Entra's discovery document, once it was fetched.
+    pub discovery: Option<Arc<Discovery>>,
+    /// Entra's signing keys, once they were fetched.
+    pub keys: Option<Arc<KeySet>>,
+    /// What an earlier exchange found out about the very token that this request brings, see
+    /// [`Facade::bearer_token`].
+    pub remembered: Option<Arc<AccessToken>>,
+}
+
+/// What to do next. Not `#[non_exhaustive]`: a driver that compiles handles every effect.
+#[must_use = "an exchange that is not carried on is a request without an answer"]
+pub enum Step {
+    /// Bring a document up to date where that is due, then resume with what there is.
+    Load(Load),
+    /// Hand the request on, its head amended by [`Passing::amend_request`], and amend the head of
+    /// the answer.
+    Pass(Box<Passing>),
+    /// Buffer the body up to a limit, then resume.
+    Read(ReadBody),
+    /// Answer.
+    Respond(Response<Bytes>),
+    /// Ask Entra, follow no redirect, then resume with the answer or with why there is none.
+    Send(Request<Bytes>, Box<Awaiting>),
+    /// Check a signature, then resume.
+    Verify(Box<Verify>),
+}
+
+impl fmt::Debug for Step {
+    /// Shows which step it is, and nothing of a request that may hold a code or a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Load(load) => load.fmt(f),
+            Self::Pass(passing) => passing.fmt(f),
+            Self::Read(read) => read.fmt(f),
+            Self::Respond(response) => write!(f, "Respond({})", response.status()),
+            Self::Send(request, _) => {
+                write!(f, "Send({} {})", request.method(), request.uri().path())
+            }
+            Self::Verify(_) => f.write_str("Verify(…)"),
+        }
+    }
+}
+
+/// A document that is needed before the exchange can go on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Document {
+    /// Entra's discovery document.
+    Discovery,
+    /// Entra's signing keys; they may be there and lack the key that a token names.
+    Keys,
+}
+
+/// A document has to be loaded.
+pub struct Load {
+    facade: Facade,
+    document: Document,
+    purpose: Purpose,
+}
+
+enum Purpose {
+    Metadata,
+    Authenticate(Box<Authenticating>),
+}
+
+impl Load {
+    pub(crate) fn for_metadata(facade: Facade) -> Self {
+        Self { facade, document: Document::Discovery, purpose: Purpose::Metadata }
+    }
+
+    /// Which document.
+    pub fn document(&self) -> Document {
+        self.document
+    }
+
+    /// Goes on with what the driver holds now.
+    pub fn resume(self, cx: &Context) -> Step {
+        match self.purpose {
+            Purpose::Metadata => Step::Respond(match &cx.discovery {
+                Some(discovery) => response::document(discovery.metadata()),
+                None => unavailable(),
+            }),
+            Purpose::Authenticate(authenticating) => {
+                authenticating.resume(self.facade, cx, Some(self.document))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Load").field(&self.document).finish()
+    }
+}
+
+/// A bearer token on its way to being believed.
+pub(crate) struct Authenticating {
+    /// The whole header's value, shared and not copied.
+    authorization: HeaderValue,
+    /// Where in it the token begins.
+    token: usize,
+    unverified: Unverified,
+    reads_body: bool,
+}
+
+impl Authenticating {
+    pub(crate) fn new(
+        authorization: &HeaderValue,
+        token: &str,
+        reads_body: bool,
+    ) -> Result<Self, TokenError> {
+        Ok(Self {
+            unverified: Unverified::parse(token)?,
+            token: authorization.len() - token.len(),
+            authorization: authorization.clone(),
+            reads_body,
+        })
+    }
+
+    /// `loaded` is the document that was asked for last, which is not asked for twice.
+    pub(crate) fn resume(self, facade: Facade, cx: &Context, loaded: Option<Document>) -> Step {
+        let load = |document, facade, purpose| {
+            Step::Load(Load { facade, document, purpose: Purpose::Authenticate(Box::new(purpose)) })
+        };
+        let Some(discovery) = &cx.discovery else {
+            return match loaded {
+                Some(_) => Step::Respond(unavailable()),
+                None => load(Document::Discovery, facade, self),
+            };
+        };
+        let known = cx.keys.as_ref().and_then(|keys| keys.find(self.unverified.kid()));
+        let Some(key) = known else {
+            return match (loaded, &cx.keys) {
+                (Some(Document::Keys), None) => Step::Respond(unavailable()),
+                (Some(Document::Keys), Some(_)) => {
+                    Step::Respond(facade.refuse_token(TokenError::UnknownKey))
+                }
+                _ => load(Document::Keys, facade, self),
+            };
+        };
+        let signature = self.unverified.signature();
+        match self.unverified.check(key, discovery, facade.settings(), cx.now) {
+            Err(error) => Step::Respond(facade.refuse_token(error)),
+            Ok(access_token) => Step::Verify(Box::new(Verify {
+                facade,
+                authorization: self.authorization,
+                token: self.token,
+                signature,
+                key: key.clone(),
+                access_token,
+                reads_body: self.reads_body,
+            })),
+        }
+    }
+}
+
+/// A token of which all but the signature is good.
+pub struct Verify {
+    facade: Facade,
+    authorization: HeaderValue,
+    token: usize,
+    signature: usize,
+    key: SigningKey,
+    access_token: AccessToken,
+    reads_body: bool,
+}
+
+impl Verify {
+    /// The key to check with: RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3).
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// The octets that were signed.
+    pub fn signing_input(&self) -> &str {
+        self.token().get(..self.signature.saturating_sub(1)).unwrap_or_default()
+    }
+
+    /// The signature, base64url.
+    pub fn signature(&self) -> &str {
+        self.token().get(self.signature..).unwrap_or_default()
+    }
+
+    /// The whole token. What is remembered of it is remembered by a hash of this text.
+    pub fn token(&self) -> &str {
+        self.authorization.to_str().ok().and_then(|text| text.get(self.token..)).unwrap_or_default()
+    }
+
+    /// The signature is right. The token may be remembered until it expires or its key goes.
+    pub fn verified(self) -> (Arc<AccessToken>, Step) {
+        let step = self.facade.authorized(self.access_token.principal().clone(), self.reads_body);
+        (Arc::new(self.access_token), step)
+    }
+
+    /// The signature is wrong.
+    pub fn refused(self) -> Step {
+        Step::Respond(self.facade.refuse_token(TokenError::Signature))
+    }
+}
+
+impl fmt::Debug for Verify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verify").field("kid", &self.key.kid()).finish_non_exhaustive()
+    }
+}
+
+/// The request's body has to be read.
+#[derive(Debug)]
+pub struct ReadBody {
+    facade: Facade,
+    purpose: BodyPurpose,
+}
+
+#[derive(Debug)]
+pub(crate) enum BodyPurpose {
+    Operation(Box<Passing>),
+    Registration(UnixTime),
+    Token(Option<HeaderValue>),
+}
+
+impl ReadBody {
+    pub(crate) fn new(facade: Facade, purpose: BodyPurpose) -> Self {
+        Self { facade, purpose }
+    }
+
+    /// The most octets to buffer; a longer body is [`BodyError::TooLong`].
+    pub fn limit(&self) -> usize {
+        match self.purpose {
+            BodyPurpose::Operation(_) => MAX_MESSAGE_LENGTH,
+            BodyPurpose::Registration(_) => MAX_REGISTRATION_LENGTH,
+            BodyPurpose::Token(_) => MAX_TOKEN_REQUEST_LENGTH,
+        }
+    }
+
+    /// Goes on with the body, or with why there is none. After [`Step::Pass`] the octets that
+    /// were read are the body to hand on.
+    pub fn resume(self, body: Result<Bytes, BodyError>) -> Step {
+        let Self { facade, purpose } = self;
+        let body = match body {
+            Ok(body) => body,
+            Err(error) => {
+                let error_response = OAuthError::new(ErrorCode::InvalidRequest, error.to_string());
+                let mut response = error_response.into_response();
+                if error == BodyError::TooLong {
+                    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+                }
+                return Step::Respond(response);
+            }
+        };
+        match purpose {
+            BodyPurpose::Operation(passing) => match Operations::parse(&body) {
+                Some(operations) => facade.allowed(passing, &operations),
+                None => {
+                    let text = "the body is not a JSON-RPC message whose operation can be told";
+                    Step::Respond(OAuthError::new(ErrorCode::InvalidRequest, text).into_response())
+                }
+            },
+            BodyPurpose::Registration(now) => {
+                Step::Respond(match registration::register(&body, facade.settings(), now) {
+                    Ok(answer) => response::json(StatusCode::CREATED, answer),
+                    Err(error) => error.into_response(),
+                })
+            }
+            BodyPurpose::Token(content_type) => {
+                match TokenRequest::parse(content_type.as_ref(), &body, facade.settings()) {
+                    Ok(request) => ask(facade, request),
+                    Err(error) => Step::Respond(error.into_response()),
+                }
+            }
+        }
+    }
+}
+
+/// Why a body could not be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// The connection broke, or the client was too slow.
+    #[error("the request's body broke off")]
+    Incomplete,
+    /// Longer than [`ReadBody::limit`].
+    #[error("the request's body is too long")]
+    TooLong,
+}
+
+/// Entra was asked for a token.
+#[derive(Debug)]
+pub struct Awaiting {
+    facade: Facade,
+    request: TokenRequest,
+}
+
+impl Awaiting {
+    /// The most octets of the answer to read; a longer one is [`UpstreamError::TooLong`].
+    pub fn limit(&self) -> usize {
+        MAX_TOKEN_RESPONSE_LENGTH
+    }
+
+    /// Goes on with the answer, or with why there is none.
+    pub fn resume(self, answer: Result<Response<Bytes>, UpstreamError>) -> Step {
+        match self.request.resume(answer, self.facade.settings()) {
+            TokenStep::Respond(response) => Step::Respond(response),
+            TokenStep::Send(request) => ask(self.facade, request),
+        }
+    }
+}
+
+fn ask(facade: Facade, request: TokenRequest) -> Step {
+    let upstream = request.to_upstream(facade.settings());
+    Step::Send(upstream, Box::new(Awaiting { facade, request }))
+}
+
+/// Permission to hand a request on.
+pub struct Passing {
+    facade: Facade,
+    principal: Option<Principal>,
+}
+
+impl Passing {
+    pub(crate) fn new(facade: Facade, principal: Option<Principal>) -> Self {
+        Self { facade, principal }
+    }
+
+    /// Who is calling. `None` where the request is not for the protected resource at all: a
+    /// gateway with nothing else to serve answers it with 404 and does not hand it on.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
+    }
+
+    /// Removes from the request what a client may not say about who it is, and where a caller is
+    /// known says it: in the identity headers, and as a [`Principal`] among the extensions.
+    pub fn amend_request(&self, head: &mut http::request::Parts) {
+        self.facade.amend_request(head, self.principal.as_ref());
+    }
+
+    /// Completes the answer of whoever served the request: browsers may read it, and a 401 of its
+    /// own carries our challenge, without which no client could act on it.
+    pub fn amend_response(&self, head: &mut http::response::Parts) {
+        if self.principal.is_some() {
+            self.facade.amend_response(head);
+        }
+    }
+}
+
+impl fmt::Debug for Passing {
+    /// Shows whether a caller is known and not who it is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let caller = if self.principal.is_some() { "caller known" } else { "not for us" };
+        write!(f, "Passing({caller})")
+    }
+}
+
+fn unavailable() -> Response<Bytes> {
+    let text = "Entra ID's documents could not be fetched yet; try again";
+    OAuthError::new(ErrorCode::TemporarilyUnavailable, text).into_response()
+}

@@ -1,0 +1,201 @@
+//! Strict `application/x-www-form-urlencoded`, for query strings and token requests.
+//!
+//! ```text
+//! form  = [ pair *( "&" pair ) ]      WHATWG URL, section 5.1
+//! pair  = name [ "=" value ]          "+" is a space, "%" HEXDIG HEXDIG an octet of UTF-8
+//! ```
+//!
+//! RFC 6749 section 3.1: parameters must not be included more than once, and one without a value
+//! is treated as if it were omitted. Names are compared after decoding, so `%72esource` is
+//! `resource`. What a lenient parser would repair (a stray `%`, broken UTF-8, control characters)
+//! is refused here; on everything that is accepted the result equals that of `form_urlencoded`.
+//!
+//! ```
+//! use mcp_entra_core::form::{Form, FormError};
+//!
+//! let form = Form::parse(b"grant_type=refresh_token&%73cope=openid+profile").unwrap();
+//! assert_eq!(form.get("scope"), Some("openid profile"));
+//!
+//! let twice = Form::parse(b"scope=a&%73cope=b");
+//! assert_eq!(twice.unwrap_err(), FormError::Duplicate { name: "scope".into() });
+//! ```
+
+use std::borrow::Cow;
+
+/// The most parameters that one form may have; OAuth requests have about a dozen.
+pub const MAX_PARAMETERS: usize = 64;
+
+/// The one parameter that may repeat: RFC 8707 section 2 allows several `resource` values.
+const REPEATABLE: &str = "resource";
+
+/// A parsed form. Borrows from the input where nothing had to be decoded.
+#[derive(Clone, Debug, Default)]
+pub struct Form<'a> {
+    pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+impl<'a> Form<'a> {
+    /// Parses a query string (without its `?`) or a form body.
+    ///
+    /// # Errors
+    /// What is wrong with the form, and the name of the parameter where there is one.
+    pub fn parse(text: &'a [u8]) -> Result<Self, FormError> {
+        let mut pairs: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
+        for pair in text.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
+            if pairs.len() == MAX_PARAMETERS {
+                return Err(FormError::TooMany);
+            }
+            let at = pair.iter().position(|&byte| byte == b'=');
+            let (name, value) = match at.and_then(|at| pair.split_at_checked(at)) {
+                Some((name, value)) => (name, value.get(1..).unwrap_or_default()),
+                None => (pair, &[][..]),
+            };
+            let name = decode(name)?;
+            let value = decode(value)?;
+            if name != REPEATABLE && pairs.iter().any(|(seen, _)| *seen == name) {
+                return Err(FormError::Duplicate { name: shown(&name) });
+            }
+            pairs.push((name, value));
+        }
+        Ok(Self { pairs })
+    }
+
+    /// The value of a parameter; an empty one counts as omitted (RFC 6749 section 3.1).
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// Every value of a parameter that may repeat.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.iter()
+            .filter(move |(seen, value)| *seen == name && !value.is_empty())
+            .map(|(_, value)| value)
+    }
+
+    /// The decoded pairs in their order, empty values included.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
+    }
+}
+
+/// Why a form was refused.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormError {
+    /// A control character, once decoded: no OAuth parameter has one (RFC 6749 appendix A).
+    #[error("the request has a control character in a parameter")]
+    Control,
+    /// RFC 6749 section 3.1: request parameters must not be included more than once.
+    #[error("the parameter '{name}' is given more than once")]
+    Duplicate {
+        /// The decoded name, cut to a length that can be shown.
+        name: String,
+    },
+    /// A `%` without two hexadecimal digits after it.
+    #[error("the request has a '%' that is not followed by two hexadecimal digits")]
+    Percent,
+    /// More than [`MAX_PARAMETERS`].
+    #[error("the request has more than {MAX_PARAMETERS} parameters")]
+    TooMany,
+    /// The octets are not UTF-8, once decoded.
+    #[error("the request is not valid UTF-8")]
+    Utf8,
+}
+
+fn decode(text: &[u8]) -> Result<Cow<'_, str>, FormError> {
+    let decoded = if text.iter().any(|&byte| byte == b'%' || byte == b'+') {
+        let mut octets = Vec::with_capacity(text.len());
+        let mut rest = text.iter();
+        while let Some(&byte) = rest.next() {
+            octets.push(match byte {
+                b'+' => b' ',
+                b'%' => {
+                    let high = hex(rest.next()).ok_or(FormError::Percent)?;
+                    let low = hex(rest.next()).ok_or(FormError::Percent)?;
+                    high << 4 | low
+                }
+                other => other,
+            });
+        }
+        Cow::Owned(String::from_utf8(octets).map_err(|_| FormError::Utf8)?)
+    } else {
+        Cow::Borrowed(str::from_utf8(text).map_err(|_| FormError::Utf8)?)
+    };
+    if decoded.chars().any(char::is_control) {
+        return Err(FormError::Control);
+    }
+    Ok(decoded)
+}
+
+fn hex(digit: Option<&u8>) -> Option<u8> {
+    let digit = char::from(*digit?).to_digit(16)?;
+    u8::try_from(digit).ok()
+}
+
+fn shown(name: &str) -> String {
+    name.chars().take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn vectors() {
+        let pairs = |text: &'static str| {
+            Form::parse(text.as_bytes())
+                .map(|form| form.iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>())
+        };
+        assert_eq!(pairs("").unwrap(), [""; 0]);
+        assert_eq!(pairs("a=1&&b=2&").unwrap(), ["a=1", "b=2"]);
+        assert_eq!(pairs("a&b=&c==d").unwrap(), ["a=", "b=", "c==d"]);
+        assert_eq!(pairs("a=%C3%A9+%2B").unwrap(), ["a=é +"]);
+        assert_eq!(pairs("resource=a&resource=b").unwrap(), ["resource=a", "resource=b"]);
+        assert_eq!(pairs("a=%").unwrap_err(), FormError::Percent);
+        assert_eq!(pairs("a=%4").unwrap_err(), FormError::Percent);
+        assert_eq!(pairs("a=%4g").unwrap_err(), FormError::Percent);
+        assert_eq!(pairs("a=%FF").unwrap_err(), FormError::Utf8);
+        assert_eq!(pairs("a=b%0d%0aSet-Cookie:x").unwrap_err(), FormError::Control);
+        assert_eq!(pairs("%61=1&a=2").unwrap_err(), FormError::Duplicate { name: "a".into() });
+        assert_eq!(Form::parse(b"a=\xff").unwrap_err(), FormError::Utf8);
+    }
+
+    #[test]
+    fn an_empty_value_counts_as_omitted() {
+        let form = Form::parse(b"scope=&resource=&resource=x").unwrap();
+        assert_eq!(form.get("scope"), None);
+        assert_eq!(form.all("resource").collect::<Vec<_>>(), ["x"]);
+    }
+
+    #[test]
+    fn the_number_of_parameters_is_bounded() {
+        let text = (0..=MAX_PARAMETERS).map(|i| format!("p{i}=v&")).collect::<String>();
+        assert_eq!(Form::parse(text.as_bytes()).unwrap_err(), FormError::TooMany);
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_form_urlencoded_on_what_it_accepts(text in "[a-c%+&=0-9\u{e9}]{0,40}") {
+            if let Ok(form) = Form::parse(text.as_bytes()) {
+                let ours = form.iter().map(|(n, v)| (n.into(), v.into())).collect::<Vec<_>>();
+                let theirs = form_urlencoded::parse(text.as_bytes())
+                    .into_owned()
+                    .collect::<Vec<(String, String)>>();
+                prop_assert_eq!(ours, theirs);
+            }
+        }
+
+        #[test]
+        fn accepts_whatever_a_serializer_writes(
+            pairs in prop::collection::btree_map("[a-z]{1,8}", "[^\\p{Cc}]{0,20}", 0..8)
+        ) {
+            let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            let form = Form::parse(text.as_bytes()).unwrap();
+            for (name, value) in &pairs {
+                prop_assert_eq!(form.get(name).unwrap_or_default(), value);
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! JSON objects, strictly: no member twice, and what is not looked at passes byte for byte.
+//!
+//! RFC 8259 section 4 leaves open which of two equal names counts, so two parsers may see two
+//! documents in one. Here such a document is refused.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// The members of an object in their order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
+
+impl<'a> Members<'a> {
+    pub(crate) fn parse(text: &'a [u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(text)
+    }
+
+    /// The value of a member, where it is there, not null, and of the type that is wanted.
+    pub(crate) fn get<'s, T: Deserialize<'s>>(&'s self, name: &str) -> Option<T> {
+        let raw = self.raw(name)?;
+        serde_json::from_str::<Option<T>>(raw.get()).ok().flatten()
+    }
+
+    pub(crate) fn raw(&self, name: &str) -> Option<&RawValue> {
+        self.0.iter().find(|(seen, _)| seen == name).map(|(_, raw)| raw.as_ref())
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_ref())
+    }
+
+    /// Puts a value in the place of the member, or at the end where there is none.
+    pub(crate) fn set(&mut self, name: &'static str, value: &impl Serialize) {
+        let Ok(raw) = serde_json::value::to_raw_value(value) else { return };
+        match self.0.iter_mut().find(|(seen, _)| seen == name) {
+            Some((_, old)) => *old = Cow::Owned(raw),
+            None => self.0.push((name.into(), Cow::Owned(raw))),
+        }
+    }
+
+    pub(crate) fn retain(&mut self, keep: impl Fn(&str, &RawValue) -> bool) {
+        self.0.retain(|(name, raw)| keep(name, raw));
+    }
+
+    pub(crate) fn to_bytes(&self) -> bytes::Bytes {
+        // a map of strings to JSON always serializes
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((Name(name), raw)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+                    if members.len() == MAX_MEMBERS {
+                        return Err(A::Error::custom("too many members"));
+                    }
+                    members.push((name, Cow::Borrowed(raw)));
+                }
+                let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+                names.sort_unstable();
+                if names.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
+                    return Err(A::Error::custom("a member is there twice"));
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, raw) in &self.0 {
+            map.serialize_entry(name, raw.as_ref())?;
+        }
+        map.end()
+    }
+}
+
+/// More than any document here has.
+const MAX_MEMBERS: usize = 512;
+
+/// A name that borrows where it has no escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_twice_is_refused_however_it_is_written() {
+        assert!(Members::parse(br#"{"a":1,"b":2}"#).is_ok());
+        assert!(Members::parse(br#"{"a":1,"a":2}"#).is_err());
+        assert!(Members::parse(br#"{"a":1,"\u0061":2}"#).is_err());
+    }
+
+    #[test]
+    fn what_is_not_looked_at_passes_byte_for_byte() {
+        let mut members = Members::parse(br#"{"n":1.50e3,"s":"\u0041","x":null}"#).unwrap();
+        members.set("n", &2);
+        members.set("new", &"v");
+        assert_eq!(&members.to_bytes()[..], br#"{"n":2,"s":"\u0041","x":null,"new":"v"}"#);
+        assert_eq!(members.get::<String>("s").as_deref(), Some("A"));
+        assert_eq!(members.get::<String>("x"), None);
+        assert_eq!(members.get::<u64>("s"), None);
+    }
+}

@@ -1,0 +1,104 @@
+//! Sign MCP clients in with Microsoft Entra ID: the translations and the policy.
+//!
+//! MCP clients sign users in by the MCP authorization specification; Entra ID speaks none of what
+//! it asks for as clients need it. This crate decides what to answer in between. It opens no
+//! socket, reads no clock and draws no random number: compiled to WebAssembly it has no import.
+//!
+//! # The run loop
+//!
+//! A driver, one of the `mcp-entra` adapters or ten lines of your own, does what the core asks:
+//!
+//! 1. [`Facade::begin`] takes the head of a request and gives a [`Step`].
+//! 2. [`Step::Respond`]: send the answer. Done.
+//! 3. [`Step::Pass`]: the request is not ours, or the caller may pass; hand it on. Done.
+//! 4. [`Step::Read`]: buffer the body up to its limit; resume.
+//! 5. [`Step::Load`], [`Step::Verify`]: fetch Entra's documents, check a signature; resume.
+//! 6. [`Step::Send`]: ask Entra; resume.
+//!
+//! ```
+//! use mcp_entra_core::{Context, Facade, Options, Settings, Step};
+//!
+//! let settings = Settings::parse(&Options {
+//!     resource: "https://mcp.example.com/mcp".into(),
+//!     tenant: "11111111-2222-4333-8444-555555555555".into(),
+//!     client_id: "99999999-8888-4777-8666-555555555555".into(),
+//!     ..Options::default()
+//! })?;
+//! let facade = Facade::new(settings);
+//!
+//! let (head, _body) = http::Request::post("/mcp").body(()).unwrap().into_parts();
+//! let Step::Respond(response) = facade.begin(&head, &Context::default()) else { panic!() };
+//! assert_eq!(response.status(), 401);
+//! assert_eq!(
+//!     response.headers()["www-authenticate"],
+//!     "Bearer resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\", \
+//!      scope=\"access_as_user\""
+//! );
+//! # Ok::<(), mcp_entra_core::SettingsError>(())
+//! ```
+//!
+//! # The map
+//!
+//! Every arrow points downwards. Each translation is public on its own.
+//!
+//! ```text
+//! facade                  the one door: head of a request -> Step
+//! exchange                the effects and their continuations
+//! access_token  authorization_server  authorize  challenge  protected_resource  registration  token
+//! settings  discovery  key_set  entra_error      what the translations know
+//! authority  resource  operation  principal  redirect_uri  scope  aadsts  form  oauth_error
+//! ```
+//!
+//! # Panics, errors
+//!
+//! No input makes it panic; a panic is a bug. Errors name what happened, which value, and what to
+//! do, and show nothing secret: no token, code, verifier, secret or state is in any `Debug`,
+//! error or [`Reason`].
+
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+pub mod aadsts;
+pub mod access_token;
+mod authority;
+pub mod authorization_server;
+pub mod authorize;
+pub mod challenge;
+pub mod discovery;
+mod entra_error;
+mod error_page;
+pub mod exchange;
+mod facade;
+pub mod form;
+mod guid;
+mod json;
+pub mod key_set;
+pub mod oauth_error;
+pub mod operation;
+pub mod principal;
+pub mod protected_resource;
+pub mod redirect_uri;
+pub mod registration;
+mod resource;
+mod response;
+pub mod scope;
+mod settings;
+mod time;
+pub mod token;
+mod upstream;
+
+pub use authority::{Authority, AuthorityError, PERSONAL_ACCOUNTS_TENANT, Tenant};
+pub use discovery::Discovery;
+pub use exchange::{Context, Step};
+pub use facade::Facade;
+pub use guid::{Guid, GuidError};
+pub use http;
+pub use key_set::KeySet;
+pub use principal::Principal;
+pub use resource::{Resource, ResourceError};
+pub use response::Reason;
+pub use settings::{
+    DEFAULT_AUTHORITY, DEFAULT_SCOPE, Fault, MAX_CLOCK_SKEW, Options, Platform, Settings,
+    SettingsError, Trust, UnknownWord,
+};
+pub use time::UnixTime;
+pub use upstream::UpstreamError;

@@ -1,0 +1,628 @@
+//! What the operator says, parsed once into types that cannot be wrong.
+//!
+//! [`Options`] holds the texts as they came from flags, variables or a file; [`Settings::parse`]
+//! checks them as a whole and reports every fault at once, each with the option, its value and
+//! what to do.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::authority::Authority;
+use crate::guid::Guid;
+use crate::operation::OperationRule;
+use crate::redirect_uri::{RedirectKind, RedirectPolicy, RedirectUri};
+use crate::resource::Resource;
+use crate::scope::{Api, AppIdUri, ScopeName};
+
+/// The cloud that `authority` names by default.
+pub const DEFAULT_AUTHORITY: &str = "https://login.microsoftonline.com";
+/// The scope that is required by default, the one that the Azure portal suggests.
+pub const DEFAULT_SCOPE: &str = "access_as_user";
+/// The default and the most of `clock_skew`, in seconds, as in Microsoft's own libraries.
+pub const MAX_CLOCK_SKEW: u64 = 300;
+
+/// The options as texts. `Default` leaves out what must be given: `resource`, `tenant` and
+/// `client_id`.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// The public URL of the MCP endpoint; its origin is the issuer.
+    pub resource: String,
+    /// A tenant GUID or domain, `organizations`, `common` or `consumers`.
+    pub tenant: String,
+    /// The application (client) id of the app registration.
+    pub client_id: String,
+    /// The client secret, for redirect URIs on the Web platform.
+    pub client_secret: Option<String>,
+    /// `auto`, `web` or `native`; empty for `auto`.
+    pub platform: String,
+    /// The scopes that every call needs; none for [`DEFAULT_SCOPE`].
+    pub scopes: Vec<String>,
+    /// The Application ID URI; empty for `api://<client-id>`.
+    pub app_id_uri: String,
+    /// The origin of the Microsoft cloud; empty for [`DEFAULT_AUTHORITY`].
+    pub authority: String,
+    /// Redirect URIs beside those of the known clients.
+    pub redirect_uris: Vec<String>,
+    /// Whether a client that insists on a secret is given a placeholder.
+    pub issue_client_secret: bool,
+    /// The tenants whose users may call; none for all that `tenant` stands for.
+    pub allowed_tenants: Vec<String>,
+    /// Audiences of tokens beside the client id, the Application ID URI and the resource: the
+    /// GUID of the API, where it is another application than the client.
+    pub audiences: Vec<String>,
+    /// `write=read,list`: who has the first scope has the others.
+    pub scope_implies: Vec<String>,
+    /// `tools/call:delete_*=mcp.write`: what an operation needs beside the required scopes.
+    pub operation_scopes: Vec<String>,
+    /// The app roles, one of which an application without a user must have; none for no such
+    /// callers.
+    pub app_roles: Vec<String>,
+    /// Seconds by which clocks may differ; `None` for [`MAX_CLOCK_SKEW`].
+    pub clock_skew: Option<u64>,
+    /// `token` or `easy-auth`; empty for `token`.
+    pub trust: String,
+    /// Whether the server behind receives the caller's access token.
+    pub forward_token: bool,
+}
+
+/// The settings of one facade.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    resource: Resource,
+    authority: Authority,
+    client_id: Guid,
+    api: Api,
+    redirect_policy: RedirectPolicy,
+    client_secret: Option<ClientSecret>,
+    platform: Platform,
+    issue_client_secret: bool,
+    audiences: Vec<String>,
+    allowed_tenants: Vec<Guid>,
+    scope_implies: Vec<(ScopeName, Vec<ScopeName>)>,
+    operation_rules: Vec<OperationRule>,
+    app_roles: Vec<String>,
+    clock_skew: u64,
+    trust: Trust,
+    forward_token: bool,
+}
+
+impl Settings {
+    /// Parses and checks the options together.
+    ///
+    /// # Errors
+    /// Every fault that there is, not the first one only.
+    pub fn parse(options: &Options) -> Result<Self, SettingsError> {
+        let mut faults = Vec::new();
+        let resource = read::<Resource>(
+            &mut faults,
+            "resource",
+            &options.resource,
+            "give the public URL of the MCP endpoint, such as https://mcp.example.com/mcp",
+        )
+        .filter(|resource| {
+            let path = resource.path();
+            let reserved = ["/.well-known", "/oauth", "/healthz", "/readyz"];
+            let clash = reserved.iter().any(|r| {
+                path.strip_prefix(r).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            });
+            if clash {
+                faults.push(Fault::new(
+                    "resource",
+                    path,
+                    "its path is one of the sign-in endpoints",
+                    "choose another path, such as /mcp",
+                ));
+            }
+            !clash
+        });
+        let client_id = read::<Guid>(
+            &mut faults,
+            "client-id",
+            &options.client_id,
+            "give the Application (client) ID from the app registration's Overview",
+        );
+        let origin = or_default(&options.authority, DEFAULT_AUTHORITY);
+        let authority = match (Authority::parse(origin, "common"), options.tenant.as_str()) {
+            (Err(error), _) => {
+                let mend =
+                    "give the origin of the cloud, such as https://login.microsoftonline.com";
+                faults.push(Fault::new("authority", origin, error, mend));
+                None
+            }
+            (Ok(_), tenant) => Authority::parse(origin, tenant)
+                .map_err(|error| {
+                    let mend =
+                        "give the Directory (tenant) ID from the app registration's Overview";
+                    faults.push(Fault::new("tenant", tenant, error, mend));
+                })
+                .ok(),
+        };
+
+        let mend = "give the name from 'Expose an API' without the api:// part";
+        let mut required: Vec<ScopeName> = all(&mut faults, "scope", &options.scopes, mend);
+        if options.scopes.is_empty() {
+            required.extend(DEFAULT_SCOPE.parse::<ScopeName>().ok());
+        }
+        let mend =
+            "write it as method=scope or method:tool=scope, such as tools/call:delete_*=mcp.write";
+        let operation_rules: Vec<OperationRule> =
+            all(&mut faults, "operation-scope", &options.operation_scopes, mend);
+        let scope_implies = implications(&mut faults, &options.scope_implies);
+        let optional: Vec<ScopeName> =
+            operation_rules.iter().flat_map(OperationRule::scopes).cloned().collect();
+        let app_id_uri = match options.app_id_uri.as_str() {
+            "" => None,
+            text => read::<AppIdUri>(
+                &mut faults,
+                "app-id-uri",
+                text,
+                "give it as 'Expose an API' shows it",
+            ),
+        };
+
+        let mend = "give it exactly as the app registration has it";
+        let mut redirect_policy = RedirectPolicy::known_clients();
+        redirect_policy.allow(all::<RedirectUri>(
+            &mut faults,
+            "redirect-uri",
+            &options.redirect_uris,
+            mend,
+        ));
+        let platform = read::<Platform>(
+            &mut faults,
+            "platform",
+            or_default(&options.platform, "auto"),
+            "give auto, web or native",
+        );
+        let client_secret = options.client_secret.as_deref().map(str::trim);
+        if client_secret == Some("") {
+            faults.push(Fault::new(
+                "client-secret",
+                "",
+                "it is empty",
+                "give the secret's value, or leave the variable out",
+            ));
+        }
+        if platform == Some(Platform::Web) && client_secret.is_none() {
+            faults.push(Fault::new(
+                "platform",
+                "web",
+                "the Web platform needs a client secret (AADSTS7000218)",
+                "set MCP_ENTRA_CLIENT_SECRET, or use native",
+            ));
+        }
+        let allowed_tenants = all::<Guid>(
+            &mut faults,
+            "allowed-tenant",
+            &options.allowed_tenants,
+            "give the tenant's GUID",
+        );
+        let trust = read::<Trust>(
+            &mut faults,
+            "trust",
+            or_default(&options.trust, "token"),
+            "give token or easy-auth",
+        );
+        let clock_skew = options.clock_skew.unwrap_or(MAX_CLOCK_SKEW);
+        if clock_skew > MAX_CLOCK_SKEW {
+            faults.push(Fault::new(
+                "clock-skew",
+                &clock_skew.to_string(),
+                "it is more than 300 seconds",
+                "set the machine's clock by NTP",
+            ));
+        }
+
+        let parts = (resource, client_id, authority, platform, trust);
+        let (Some(resource), Some(client_id), Some(authority), Some(platform), Some(trust)) = parts
+        else {
+            return Err(SettingsError { faults });
+        };
+        if !faults.is_empty() {
+            return Err(SettingsError { faults });
+        }
+        let api = match app_id_uri {
+            Some(uri) if uri.as_str() != format!("api://{client_id}") => Api::new(uri, required),
+            _ => Api::of_client(client_id, required),
+        };
+        Ok(Self {
+            api: api.with_optional(optional).with_resource(resource.clone()),
+            resource,
+            authority,
+            client_id,
+            redirect_policy,
+            client_secret: client_secret.map(|secret| ClientSecret(secret.into())),
+            platform,
+            issue_client_secret: options.issue_client_secret,
+            audiences: options.audiences.clone(),
+            allowed_tenants,
+            scope_implies,
+            operation_rules,
+            app_roles: options.app_roles.clone(),
+            clock_skew,
+            trust,
+            forward_token: options.forward_token,
+        })
+    }
+
+    /// The public URL of the MCP endpoint.
+    pub fn resource(&self) -> &Resource {
+        &self.resource
+    }
+
+    /// The cloud and the tenant.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The app registration that every client uses.
+    pub fn client_id(&self) -> &Guid {
+        &self.client_id
+    }
+
+    /// The API whose scopes are asked for.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// Where codes may be sent.
+    pub fn redirect_policy(&self) -> &RedirectPolicy {
+        &self.redirect_policy
+    }
+
+    /// Whether a client that insists on a secret is given a placeholder.
+    pub fn issues_client_secret(&self) -> bool {
+        self.issue_client_secret
+    }
+
+    /// The tenants whose users may call; empty for all that the authority stands for.
+    pub fn allowed_tenants(&self) -> &[Guid] {
+        &self.allowed_tenants
+    }
+
+    /// What operations need beside the required scopes.
+    pub fn operation_rules(&self) -> &[OperationRule] {
+        &self.operation_rules
+    }
+
+    /// The app roles, one of which an application without a user must have.
+    pub fn app_roles(&self) -> &[String] {
+        &self.app_roles
+    }
+
+    /// Seconds by which clocks may differ.
+    pub fn clock_skew(&self) -> u64 {
+        self.clock_skew
+    }
+
+    /// Whose word on the caller is taken.
+    pub fn trust(&self) -> Trust {
+        self.trust
+    }
+
+    /// Whether the server behind receives the caller's access token.
+    pub fn forwards_token(&self) -> bool {
+        self.forward_token
+    }
+
+    /// Whether a token with this `aud` is for us.
+    pub(crate) fn is_audience(&self, audience: &str) -> bool {
+        audience.eq_ignore_ascii_case(self.client_id.as_str())
+            || audience == self.api.app_id_uri().as_str()
+            || audience == self.resource.as_str()
+            || self.audiences.iter().any(|other| other == audience)
+    }
+
+    /// Whether holding `scopes` amounts to holding `wanted`, by the operator's hierarchy.
+    pub(crate) fn holds(&self, scopes: &[String], wanted: &ScopeName) -> bool {
+        let mut held: Vec<&str> = scopes.iter().map(String::as_str).collect();
+        let mut next = 0;
+        while let Some(scope) = held.get(next).copied() {
+            if scope == wanted.as_str() {
+                return true;
+            }
+            for (broader, narrower) in &self.scope_implies {
+                if broader.as_str() == scope {
+                    held.extend(
+                        narrower
+                            .iter()
+                            .map(ScopeName::as_str)
+                            .filter(|n| !held.contains(n))
+                            .collect::<Vec<_>>(),
+                    );
+                }
+            }
+            next += 1;
+        }
+        false
+    }
+
+    pub(crate) fn client_secret(&self) -> Option<&ClientSecret> {
+        self.client_secret.as_ref()
+    }
+
+    pub(crate) fn platform(&self) -> Platform {
+        self.platform
+    }
+}
+
+/// Which redirect URIs the app registration has on the Web platform, where a secret is needed
+/// (AADSTS7000218) and not refused (AADSTS700025).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Platform {
+    /// `https` is Web; loopback and private schemes are Mobile and desktop.
+    Auto,
+    /// None.
+    Native,
+    /// All.
+    Web,
+}
+
+impl Platform {
+    /// Whether a redirect URI of this kind is on the Web platform.
+    pub fn is_web(self, kind: RedirectKind) -> bool {
+        match self {
+            Self::Auto => kind == RedirectKind::Https,
+            Self::Native => false,
+            Self::Web => true,
+        }
+    }
+}
+
+impl FromStr for Platform {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "native" => Ok(Self::Native),
+            "web" => Ok(Self::Web),
+            _ => Err(UnknownWord),
+        }
+    }
+}
+
+/// Whose word on the caller is taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Trust {
+    /// App Service's or Container Apps' own authentication in front of us.
+    EasyAuth,
+    /// The access token alone.
+    Token,
+}
+
+impl FromStr for Trust {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        match text {
+            "easy-auth" => Ok(Self::EasyAuth),
+            "token" => Ok(Self::Token),
+            _ => Err(UnknownWord),
+        }
+    }
+}
+
+/// The text is none of the words that the option takes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("it is none of the words that the option takes")]
+pub struct UnknownWord;
+
+/// A client secret, which no output shows.
+#[derive(Clone)]
+pub(crate) struct ClientSecret(String);
+
+impl ClientSecret {
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientSecret(…)")
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("resource", &self.resource)
+            .field("tenant", &self.tenant)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Everything that is wrong with the options.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct SettingsError {
+    faults: Vec<Fault>,
+}
+
+impl SettingsError {
+    /// One for each option that is wrong.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+}
+
+/// One option that is wrong.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fault {
+    option: &'static str,
+    value: String,
+    problem: String,
+    mend: &'static str,
+}
+
+impl Fault {
+    fn new(
+        option: &'static str,
+        value: &str,
+        problem: impl fmt::Display,
+        mend: &'static str,
+    ) -> Self {
+        Self { option, value: value.into(), problem: problem.to_string(), mend }
+    }
+
+    /// The option, named as the gateway's flag is without its hyphens.
+    pub fn option(&self) -> &'static str {
+        self.option
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { option, value, problem, mend } = self;
+        match value.as_str() {
+            "" => write!(f, "{option} is missing: {mend}"),
+            _ => write!(f, "{option} '{value}': {problem}; {mend}"),
+        }
+    }
+}
+
+fn or_default<'a>(text: &'a str, default: &'a str) -> &'a str {
+    if text.is_empty() { default } else { text }
+}
+
+fn read<T: FromStr<Err: fmt::Display>>(
+    faults: &mut Vec<Fault>,
+    option: &'static str,
+    text: &str,
+    mend: &'static str,
+) -> Option<T> {
+    text.parse().map_err(|error: T::Err| faults.push(Fault::new(option, text, error, mend))).ok()
+}
+
+fn all<T: FromStr<Err: fmt::Display>>(
+    faults: &mut Vec<Fault>,
+    option: &'static str,
+    texts: &[String],
+    mend: &'static str,
+) -> Vec<T> {
+    texts.iter().filter_map(|text| read(faults, option, text, mend)).collect()
+}
+
+fn implications(faults: &mut Vec<Fault>, texts: &[String]) -> Vec<(ScopeName, Vec<ScopeName>)> {
+    let parse = |text: &str| {
+        let (broader, narrower) = text.split_once('=')?;
+        let narrower = narrower.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
+        Some((broader.parse().ok()?, narrower))
+    };
+    let mut implications = Vec::new();
+    for text in texts {
+        match parse(text) {
+            Some(implication) => implications.push(implication),
+            None => faults.push(Fault::new(
+                "scope-implies",
+                text,
+                "it is not of the form broader=narrower",
+                "write it as mcp.write=mcp.read or mcp.admin=mcp.read,mcp.write",
+            )),
+        }
+    }
+    implications
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> Options {
+        Options {
+            resource: "https://mcp.example.com/mcp".into(),
+            tenant: "contoso.com".into(),
+            client_id: "99999999-8888-4777-8666-555555555555".into(),
+            ..Options::default()
+        }
+    }
+
+    #[test]
+    fn defaults() {
+        let settings = Settings::parse(&good()).unwrap();
+        assert_eq!(settings.authority().origin(), DEFAULT_AUTHORITY);
+        assert_eq!(
+            settings.api().app_id_uri().as_str(),
+            "api://99999999-8888-4777-8666-555555555555"
+        );
+        assert_eq!(settings.api().required()[0].as_str(), DEFAULT_SCOPE);
+        assert_eq!((settings.platform(), settings.trust()), (Platform::Auto, Trust::Token));
+        assert_eq!(settings.clock_skew(), MAX_CLOCK_SKEW);
+    }
+
+    #[test]
+    fn every_fault_is_reported_at_once() {
+        let options = Options {
+            resource: "http://mcp.example.com/mcp".into(),
+            tenant: "contoso".into(),
+            client_id: String::new(),
+            platform: "spa".into(),
+            scopes: vec!["api://x/y".into()],
+            app_id_uri: "https://h/".into(),
+            redirect_uris: vec!["javascript:x".into(), "https://h/*".into()],
+            allowed_tenants: vec!["contoso.com".into()],
+            scope_implies: vec!["mcp.write".into()],
+            operation_scopes: vec!["tools/call".into()],
+            clock_skew: Some(301),
+            trust: "me".into(),
+            client_secret: Some(" ".into()),
+            ..Options::default()
+        };
+        let error = Settings::parse(&options).unwrap_err();
+        let named: Vec<_> = error.faults().iter().map(Fault::option).collect();
+        assert_eq!(
+            named,
+            [
+                "resource",
+                "client-id",
+                "tenant",
+                "scope",
+                "operation-scope",
+                "scope-implies",
+                "app-id-uri",
+                "redirect-uri",
+                "redirect-uri",
+                "platform",
+                "client-secret",
+                "allowed-tenant",
+                "trust",
+                "clock-skew"
+            ]
+        );
+        let text = error.to_string();
+        assert!(text.contains("client-id is missing: give the Application (client) ID"), "{text}");
+        assert!(text.contains("tenant 'contoso': it must be a tenant GUID"), "{text}");
+    }
+
+    #[test]
+    fn the_mcp_endpoint_is_not_one_of_ours() {
+        for path in ["/oauth", "/oauth/token", "/.well-known/x", "/healthz"] {
+            let options = Options { resource: format!("https://h{path}"), ..good() };
+            assert_eq!(Settings::parse(&options).unwrap_err().faults()[0].option(), "resource");
+        }
+        assert!(
+            Settings::parse(&Options { resource: "https://h/oauth2".into(), ..good() }).is_ok()
+        );
+    }
+
+    #[test]
+    fn the_web_platform_needs_a_secret() {
+        let options = Options { platform: "web".into(), ..good() };
+        assert_eq!(Settings::parse(&options).unwrap_err().faults()[0].option(), "platform");
+        let options = Options { client_secret: Some("s3cret".into()), ..options };
+        let settings = Settings::parse(&options).unwrap();
+        assert!(!format!("{settings:?} {options:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_broader_scope_implies_the_narrower_ones() {
+        let scope_implies = vec!["a=b,c".into(), "c=d".into(), "d=a".into()];
+        let settings = Settings::parse(&Options { scope_implies, ..good() }).unwrap();
+        let holds =
+            |held: &str, wanted: &str| settings.holds(&[held.into()], &wanted.parse().unwrap());
+        assert!(holds("a", "b") && holds("a", "d") && holds("c", "b"));
+        assert!(!holds("b", "a") && !holds("x", "a"));
+    }
+}
