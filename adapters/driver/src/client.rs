@@ -1,0 +1,148 @@
+//! The HTTPS client towards Entra: pooled, bounded in time and length, following no redirect.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use mcp_entra_core::UpstreamError;
+use rustls::{ClientConfig, RootCertStore};
+
+/// How long an answer may take, from the name look-up to its last octet. Claude gives a token
+/// request ten seconds, so ours ends before.
+pub const TIMEOUT: Duration = Duration::from_secs(8);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// Entra closes idle connections after a few minutes.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The client. Cheap to clone; clones share the pool.
+#[derive(Clone, Debug)]
+pub struct Client {
+    inner: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    timeout: Duration,
+}
+
+impl Client {
+    /// A client that believes the machine's root certificates, or those of `SSL_CERT_FILE`.
+    ///
+    /// # Errors
+    /// Where `SSL_CERT_FILE` names something that is no certificate file.
+    pub fn new() -> Result<Self, ClientError> {
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls_config()?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http_connector());
+        let inner = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .build(connector);
+        Ok(Self { inner, timeout: TIMEOUT })
+    }
+
+    /// The same client with another bound on the whole of an answer.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// Asks, and reads the answer up to `limit` octets.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn send(
+        &self,
+        request: Request<Bytes>,
+        limit: usize,
+    ) -> Result<Response<Bytes>, UpstreamError> {
+        let ask = async {
+            let answer = self.inner.request(request.map(Full::new)).await.map_err(|error| {
+                tracing::warn!(error = %causes(&error), "Entra ID cannot be reached");
+                UpstreamError::Unreachable
+            })?;
+            let (head, body) = answer.into_parts();
+            let body =
+                Limited::new(body, limit).collect().await.map_err(|error| match error
+                    .is::<LengthLimitError>(
+                ) {
+                    true => UpstreamError::TooLong,
+                    false => UpstreamError::Incomplete,
+                })?;
+            Ok(Response::from_parts(head, body.to_bytes()))
+        };
+        tokio::time::timeout(self.timeout, ask).await.unwrap_or(Err(UpstreamError::Timeout))
+    }
+}
+
+/// The TLS settings of every client here: the machine's roots, or the bundled ones where it has
+/// none, as in an empty container.
+///
+/// # Errors
+/// Where `SSL_CERT_FILE` names something that is no certificate file.
+pub fn tls_config() -> Result<ClientConfig, ClientError> {
+    let mut roots = RootCertStore::empty();
+    let native = rustls_native_certs::load_native_certs();
+    let named = std::env::var_os("SSL_CERT_FILE").or_else(|| std::env::var_os("SSL_CERT_DIR"));
+    if let (Some(named), true) = (named, native.certs.is_empty()) {
+        let reason = native
+            .errors
+            .first()
+            .map_or_else(|| "no certificate in it".into(), ToString::to_string);
+        return Err(ClientError::Certificates { path: named.to_string_lossy().into(), reason });
+    }
+    roots.add_parsable_certificates(native.certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ClientError::Tls { reason: error.to_string() })?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// A connector that gives up on a connection before a caller would.
+pub fn http_connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_nodelay(true);
+    connector
+}
+
+/// An error and what led to it, for the log.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// Why no client can be set up.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// `SSL_CERT_FILE` or `SSL_CERT_DIR` leads to no certificate.
+    #[error(
+        "SSL_CERT_FILE or SSL_CERT_DIR '{path}' gives no certificate: {reason}; name a PEM file that can be read"
+    )]
+    Certificates {
+        /// What the variable names.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The TLS library refuses its own defaults.
+    #[error("no TLS client can be set up: {reason}")]
+    Tls {
+        /// What it said.
+        reason: String,
+    },
+}

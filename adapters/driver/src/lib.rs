@@ -1,0 +1,200 @@
+//! Performs what [`mcp_entra_core`] asks for: all the I/O of mcp-entra, once, for every stack.
+//!
+//! [`Driver::drive`] takes a request and either answers it or hands it back with leave to pass:
+//!
+//! ```text
+//! request -> Driver::drive -> Outcome::Answered(response)
+//!                          -> Outcome::Passed(request, passing) -> the server behind
+//! ```
+//!
+//! [`Layer`] does the same as a tower middleware. What is OAuth about it is decided in the core;
+//! here are
+//!
+//! | | |
+//! |---|---|
+//! | [`client`] | the pooled HTTPS client, with limits on time and length and without redirects |
+//! | [`documents`] | Entra's discovery document and keys: fetched ahead of need, one fetch at a time |
+//! | [`signature`] | the RS256 arithmetic, and the memory of what it found out |
+//! | [`layer`] | the tower middleware |
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt as _, Either, Full, LengthLimitError, Limited};
+use mcp_entra_core::exchange::{BodyError, Passing, ReadBody};
+use mcp_entra_core::{Context, Facade, Reason, Step, UnixTime};
+
+pub mod client;
+pub mod documents;
+pub mod layer;
+pub mod signature;
+
+pub use client::{Client, ClientError};
+pub use layer::Layer;
+pub use mcp_entra_core as core;
+
+use documents::Documents;
+use signature::VerifiedTokens;
+
+/// How long a client may take to send a body that we read.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Drives exchanges. Cheap to clone; clones share the client, the documents and the memory.
+#[derive(Clone, Debug)]
+pub struct Driver(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    facade: Facade,
+    client: Client,
+    documents: Documents,
+    verified: VerifiedTokens,
+}
+
+/// The body of a passed request: untouched, or what was read of it to decide.
+pub type PassedBody<B> = Either<Full<Bytes>, B>;
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Outcome<B> {
+    /// It is answered.
+    Answered(Response<Bytes>),
+    /// It may be handed on; its head is amended already, that of the answer is to be amended.
+    Passed(Request<PassedBody<B>>, Box<Passing>),
+}
+
+impl Driver {
+    /// A driver for a facade, with the machine's root certificates.
+    ///
+    /// # Errors
+    /// Where no TLS client can be set up.
+    pub fn new(facade: Facade) -> Result<Self, ClientError> {
+        Ok(Self::with_client(facade, Client::new()?))
+    }
+
+    /// A driver with a client of your own making.
+    pub fn with_client(facade: Facade, client: Client) -> Self {
+        let documents = Documents::new(facade.clone(), client.clone());
+        Self(Arc::new(Shared { facade, client, documents, verified: VerifiedTokens::default() }))
+    }
+
+    /// The facade.
+    pub fn facade(&self) -> &Facade {
+        &self.0.facade
+    }
+
+    /// Entra's documents as they are held.
+    pub fn documents(&self) -> &Documents {
+        &self.0.documents
+    }
+
+    /// Answers a request, or gives leave to pass it, by its path.
+    pub async fn drive<B>(&self, request: Request<B>) -> Outcome<B>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.run(request, Facade::begin).await
+    }
+
+    /// As [`Self::drive`], for a request that is for the protected resource whatever its path.
+    pub async fn authenticate<B>(&self, request: Request<B>) -> Outcome<B>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.run(request, Facade::authenticate).await
+    }
+
+    async fn run<B>(
+        &self,
+        request: Request<B>,
+        begin: impl FnOnce(&Facade, &http::request::Parts, &Context) -> Step,
+    ) -> Outcome<B>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let Shared { facade, client, documents, verified } = &*self.0;
+        let (mut head, body) = request.into_parts();
+        let mut body = Some(Either::Right(body));
+        let mut cx = documents.context(now());
+        cx.remembered = facade.bearer_token(&head.headers).and_then(|token| verified.recall(token));
+
+        let mut step = begin(facade, &head, &cx);
+        loop {
+            step = match step {
+                Step::Respond(response) => {
+                    log(&head.method, head.uri.path(), &response);
+                    return Outcome::Answered(response);
+                }
+                Step::Pass(passing) => {
+                    passing.amend_request(&mut head);
+                    let body = body.unwrap_or(Either::Left(Full::default()));
+                    return Outcome::Passed(Request::from_parts(head, body), passing);
+                }
+                Step::Read(read) => {
+                    let bytes = match body.take() {
+                        Some(Either::Right(untouched)) => read_body(&read, untouched).await,
+                        _ => Err(BodyError::Incomplete),
+                    };
+                    body = bytes.clone().ok().map(|bytes| Either::Left(Full::new(bytes)));
+                    read.resume(bytes)
+                }
+                Step::Load(load) => {
+                    documents.load(load.document()).await;
+                    load.resume(&documents.context(now()))
+                }
+                Step::Verify(verify) => match signature::check(&verify) {
+                    Ok(()) => {
+                        let fingerprint = signature::Fingerprint::of(verify.token());
+                        let (token, step) = verify.verified();
+                        verified.remember(fingerprint, token);
+                        step
+                    }
+                    Err(error) => {
+                        tracing::debug!(%error, "signature refused");
+                        verify.refused()
+                    }
+                },
+                Step::Send(request, awaiting) => {
+                    let answer = client.send(request, awaiting.limit()).await;
+                    awaiting.resume(answer)
+                }
+            };
+        }
+    }
+}
+
+async fn read_body<B>(read: &ReadBody, body: B) -> Result<Bytes, BodyError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let body = Limited::new(body, read.limit());
+    match tokio::time::timeout(BODY_TIMEOUT, Box::pin(body).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLong),
+        Ok(Err(_)) | Err(_) => Err(BodyError::Incomplete),
+    }
+}
+
+/// One line for each answer of ours: never a query, which holds codes and states.
+fn log(method: &Method, path: &str, response: &Response<Bytes>) {
+    let status = response.status().as_u16();
+    match response.extensions().get::<Reason>() {
+        Some(Reason(reason)) if response.status().is_server_error() => {
+            tracing::warn!(%method, path, status, reason, "refused");
+        }
+        Some(Reason(reason)) => tracing::info!(%method, path, status, reason, "refused"),
+        None => tracing::info!(%method, path, status, "answered"),
+    }
+}
+
+fn now() -> UnixTime {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    UnixTime(since.unwrap_or_default().as_secs())
+}
