@@ -1,0 +1,236 @@
+//! The options of `mcp-entra serve`: every one is a flag and an environment variable.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use mcp_entra_core::{Options, Settings};
+use url::Url;
+
+/// What `serve` is told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ServeOptions {
+    /// Address to listen on; port 0 takes a free one, and the log names it
+    #[arg(
+        long,
+        env = "MCP_ENTRA_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS"
+    )]
+    listen: String,
+
+    /// Public URL of the MCP endpoint, such as https://mcp.example.com/mcp; its origin is the issuer
+    #[arg(
+        long,
+        env = "MCP_ENTRA_RESOURCE",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "URL"
+    )]
+    resource: String,
+
+    /// The MCP server behind, such as http://127.0.0.1:9000/mcp
+    #[arg(
+        long,
+        env = "MCP_ENTRA_UPSTREAM",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "URL"
+    )]
+    upstream: String,
+
+    /// Tenant GUID or domain, organizations, common or consumers
+    #[arg(long, env = "MCP_ENTRA_TENANT", default_value = "", hide_default_value = true)]
+    tenant: String,
+
+    /// Application (client) ID of the app registration
+    #[arg(
+        long,
+        env = "MCP_ENTRA_CLIENT_ID",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "GUID"
+    )]
+    client_id: String,
+
+    /// Where a client secret is set: which redirect URIs are on the Web platform and need it.
+    /// auto: https is Web, loopback and private schemes are Mobile and desktop; or web, native
+    #[arg(long, env = "MCP_ENTRA_PLATFORM", default_value = "auto")]
+    platform: String,
+
+    /// Scopes that every call needs, separated by spaces, as "Expose an API" names them
+    #[arg(long, env = "MCP_ENTRA_SCOPE", default_value = mcp_entra_core::DEFAULT_SCOPE, value_name = "SCOPES")]
+    scope: String,
+
+    /// Application ID URI of the API [default: api://<client-id>]
+    #[arg(
+        long,
+        env = "MCP_ENTRA_APP_ID_URI",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "URI"
+    )]
+    app_id_uri: String,
+
+    /// Origin of the Microsoft cloud
+    #[arg(long, env = "MCP_ENTRA_AUTHORITY", default_value = mcp_entra_core::DEFAULT_AUTHORITY, value_name = "URL")]
+    authority: String,
+
+    /// Redirect URI beside those of the known clients; repeat it, or separate by white space. A
+    /// loopback address without a port stands for every port
+    #[arg(long = "redirect-uri", env = "MCP_ENTRA_REDIRECT_URIS", value_name = "URI")]
+    redirect_uris: Vec<String>,
+
+    /// Give clients that insist on a secret (Microsoft 365 Copilot) a placeholder; it is never the
+    /// real one and opens nothing
+    #[arg(long, env = "MCP_ENTRA_ISSUE_CLIENT_SECRET")]
+    issue_client_secret: bool,
+
+    /// Tenant whose users may call, where --tenant stands for several; repeat it
+    #[arg(long = "allowed-tenant", env = "MCP_ENTRA_ALLOWED_TENANTS", value_name = "GUID")]
+    allowed_tenants: Vec<String>,
+
+    /// Further audience of access tokens; repeat it
+    #[arg(long = "audience", env = "MCP_ENTRA_AUDIENCES", value_name = "AUDIENCE")]
+    audiences: Vec<String>,
+
+    /// A scope that includes others, as mcp.write=mcp.read; repeat it
+    #[arg(long = "scope-implies", env = "MCP_ENTRA_SCOPE_IMPLIES", value_name = "SCOPE=SCOPES")]
+    scope_implies: Vec<String>,
+
+    /// What an operation needs beside --scope, as tools/call:delete_*=mcp.write; repeat it
+    #[arg(
+        long = "operation-scope",
+        env = "MCP_ENTRA_OPERATION_SCOPES",
+        value_name = "OPERATION=SCOPES"
+    )]
+    operation_scopes: Vec<String>,
+
+    /// App role with which an application may call without a user; repeat it [default: none may]
+    #[arg(long = "app-role", env = "MCP_ENTRA_APP_ROLES", value_name = "ROLE")]
+    app_roles: Vec<String>,
+
+    /// Seconds by which clocks may differ, 300 at most
+    #[arg(long, env = "MCP_ENTRA_CLOCK_SKEW", default_value_t = mcp_entra_core::MAX_CLOCK_SKEW, value_name = "SECONDS")]
+    clock_skew: u64,
+
+    /// Whose word on the caller is taken: token, or easy-auth (only behind App Service's or
+    /// Container Apps' authentication, with every other way to this port closed)
+    #[arg(long, env = "MCP_ENTRA_TRUST", default_value = "token")]
+    trust: String,
+
+    /// Pass the caller's access token on to the MCP server, for servers that exchange it on behalf
+    /// of the user
+    #[arg(long, env = "MCP_ENTRA_FORWARD_TOKEN")]
+    forward_token: bool,
+}
+
+/// The options, checked.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) listen: SocketAddr,
+    pub(crate) upstream: Url,
+    pub(crate) settings: Settings,
+}
+
+impl ServeOptions {
+    /// Checks everything together and reports every fault at once.
+    pub(crate) fn check(self) -> Result<Checked, Vec<String>> {
+        let mut faults = Vec::new();
+        let client_secret = client_secret().unwrap_or_else(|fault| {
+            faults.push(fault);
+            None
+        });
+        let listen = self.listen.parse::<SocketAddr>().map_err(|error| {
+            faults.push(format!(
+                "{} '{}': {error}; give an address and a port, such as 0.0.0.0:8080",
+                named("listen"),
+                self.listen
+            ));
+        });
+        let upstream = upstream(&self.upstream).map_err(|fault| faults.push(fault));
+        let words = |list: &[String]| -> Vec<String> {
+            list.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect()
+        };
+        let settings = Settings::parse(&Options {
+            resource: self.resource,
+            tenant: self.tenant,
+            client_id: self.client_id,
+            client_secret,
+            platform: self.platform,
+            scopes: self.scope.split_whitespace().map(str::to_owned).collect(),
+            app_id_uri: self.app_id_uri,
+            authority: self.authority,
+            redirect_uris: words(&self.redirect_uris),
+            issue_client_secret: self.issue_client_secret,
+            allowed_tenants: words(&self.allowed_tenants),
+            audiences: words(&self.audiences),
+            scope_implies: words(&self.scope_implies),
+            operation_scopes: words(&self.operation_scopes),
+            app_roles: words(&self.app_roles),
+            clock_skew: Some(self.clock_skew),
+            trust: self.trust,
+            forward_token: self.forward_token,
+        })
+        .map_err(|error| {
+            for fault in error.faults() {
+                let text = fault.to_string();
+                let rest = text.strip_prefix(fault.option()).unwrap_or(&text);
+                faults.push(format!("{}{rest}", named(fault.option())));
+            }
+        });
+        match (listen, upstream, settings) {
+            (Ok(listen), Ok(upstream), Ok(settings)) if faults.is_empty() => {
+                Ok(Checked { listen, upstream, settings })
+            }
+            _ => Err(faults),
+        }
+    }
+}
+
+/// The secret has no flag, since command lines are there for every user of the machine to read.
+fn client_secret() -> Result<Option<String>, String> {
+    const VARIABLE: &str = "MCP_ENTRA_CLIENT_SECRET";
+    const FILE: &str = "MCP_ENTRA_CLIENT_SECRET_FILE";
+
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match (variable(VARIABLE), variable(FILE)) {
+        (Some(_), Some(_)) => Err(format!("{VARIABLE} and {FILE} are both set: keep one of them")),
+        (secret, None) => Ok(secret),
+        (None, Some(path)) => {
+            std::fs::read_to_string(&path).map(|secret| Some(secret.trim_end().to_owned())).map_err(
+                |error| format!("{FILE} '{path}': {error}; name a file that holds the secret"),
+            )
+        }
+    }
+}
+
+fn upstream(text: &str) -> Result<Url, String> {
+    let mend = "give the URL of the MCP server behind, such as http://127.0.0.1:9000/mcp";
+    let fault = |problem: &str| format!("{} '{text}': {problem}; {mend}", named("upstream"));
+    if text.is_empty() {
+        return Err(format!("{} is missing: {mend}", named("upstream")));
+    }
+    let url = Url::parse(text).map_err(|error| fault(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(fault("it must be http or https"));
+    }
+    if url.query().is_some()
+        || url.fragment().is_some()
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
+        return Err(fault("it must have no query, fragment or user name"));
+    }
+    Ok(url)
+}
+
+/// The flag and the variable of an option, for a message.
+fn named(option: &str) -> String {
+    let plural = ["redirect-uri", "allowed-tenant", "audience", "operation-scope", "app-role"];
+    let s = if plural.contains(&option) { "S" } else { "" };
+    let variable = format!("MCP_ENTRA_{}{s}", option.to_ascii_uppercase().replace('-', "_"));
+    match option {
+        "client-secret" => variable,
+        _ => format!("--{option} ({variable})"),
+    }
+}

@@ -1,0 +1,174 @@
+//! The way to the MCP server behind: heads amended, bodies streamed and never buffered.
+
+use bytes::Bytes;
+use http::header::{
+    CONNECTION, CONTENT_TYPE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{Request, Response, StatusCode, Uri};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use mcp_entra_core::Resource;
+use mcp_entra_driver::client::{causes, http_connector, tls_config};
+use mcp_entra_driver::{ClientError, PassedBody};
+use mcp_entra_hyper::server::ClientAddr;
+use url::Url;
+
+/// Headers that concern one connection and are not passed on (RFC 9110 section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Passes requests on to one MCP server.
+#[derive(Clone, Debug)]
+pub(crate) struct Proxy {
+    client: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, PassedBody<Incoming>>,
+    /// Scheme and authority of the server behind.
+    origin: String,
+    /// Its path, which stands for the public one.
+    path: String,
+    public_path: String,
+    public_host: HeaderValue,
+    public_scheme: HeaderValue,
+}
+
+pub(crate) type ProxyBody = Either<Full<Bytes>, Incoming>;
+
+impl Proxy {
+    pub(crate) fn new(upstream: &Url, resource: &Resource) -> Result<Self, ClientError> {
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls_config()?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http_connector());
+        let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        let (scheme, host) = resource.origin().split_once("://").unwrap_or_default();
+        Ok(Self {
+            client,
+            origin: upstream.origin().ascii_serialization(),
+            path: upstream.path().to_owned(),
+            public_path: resource.path().to_owned(),
+            public_host: HeaderValue::try_from(host).unwrap_or(HeaderValue::from_static("")),
+            public_scheme: HeaderValue::try_from(scheme).unwrap_or(HeaderValue::from_static("")),
+        })
+    }
+
+    /// Passes a request on and streams the answer back.
+    pub(crate) async fn forward(
+        &self,
+        request: Request<PassedBody<Incoming>>,
+    ) -> Response<ProxyBody> {
+        let (mut head, body) = request.into_parts();
+        let Some(uri) = self.uri(&head.uri) else {
+            return answer(StatusCode::BAD_REQUEST, "the path cannot be passed on");
+        };
+        head.uri = uri;
+        head.version = http::Version::HTTP_11;
+        let address = head.extensions.get::<ClientAddr>().map(|ClientAddr(address)| address.ip());
+        remove_hop_by_hop(&mut head.headers);
+        for name in [HOST, EXPECT, FORWARDED] {
+            head.headers.remove(name);
+        }
+        head.headers.insert(X_FORWARDED_HOST, self.public_host.clone());
+        head.headers.insert(X_FORWARDED_PROTO, self.public_scheme.clone());
+        if let Some(address) = address.and_then(|ip| HeaderValue::try_from(ip.to_string()).ok()) {
+            head.headers.append(X_FORWARDED_FOR, address);
+        }
+        match self.client.request(Request::from_parts(head, body)).await {
+            Ok(response) => {
+                let (mut head, body) = response.into_parts();
+                remove_hop_by_hop(&mut head.headers);
+                Response::from_parts(head, Either::Right(body))
+            }
+            Err(error) => {
+                tracing::warn!(error = %causes(&error), upstream = %self.origin, "the MCP server behind did not answer");
+                answer(StatusCode::BAD_GATEWAY, "the MCP server behind did not answer")
+            }
+        }
+    }
+
+    fn uri(&self, uri: &Uri) -> Option<Uri> {
+        let rest = uri.path().strip_prefix(&self.public_path)?;
+        let path = if rest.is_empty() { &self.path } else { self.path.trim_end_matches('/') };
+        let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
+        Uri::try_from(format!("{}{path}{rest}{query}", self.origin)).ok()
+    }
+}
+
+/// An answer of the gateway itself.
+pub(crate) fn answer(status: StatusCode, text: &'static str) -> Response<ProxyBody> {
+    let mut response = Response::new(Either::Left(Full::from(text)));
+    *response.status_mut() = status;
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, text);
+    response
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in HOP_BY_HOP.iter().chain(&named) {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxy(upstream: &str, resource: &str) -> Proxy {
+        Proxy::new(&upstream.parse().unwrap(), &resource.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_public_path_stands_for_the_path_behind() {
+        for (upstream, resource, asked, sent) in [
+            ("http://u:9/mcp", "https://h/mcp", "/mcp", "http://u:9/mcp"),
+            ("http://u:9/mcp", "https://h/mcp", "/mcp?a=b&c=%20", "http://u:9/mcp?a=b&c=%20"),
+            ("http://u:9/api/v1/", "https://h/mcp", "/mcp", "http://u:9/api/v1/"),
+            ("http://u:9/api/v1/", "https://h/mcp", "/mcp/x", "http://u:9/api/v1/x"),
+            ("http://u:9", "https://h/mcp", "/mcp", "http://u:9/"),
+            ("http://u:9/mcp", "https://h", "/", "http://u:9/mcp/"),
+            ("http://u:9", "https://h", "/sse", "http://u:9/sse"),
+        ] {
+            let sent_uri = proxy(upstream, resource).uri(&asked.parse().unwrap()).unwrap();
+            assert_eq!(sent_uri.to_string(), sent, "{upstream} {resource} {asked}");
+        }
+        assert_eq!(proxy("http://u:9/mcp", "https://h/mcp").uri(&"/other".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn what_concerns_one_connection_stays_there() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, X-Secret"),
+            ("x-secret", "1"),
+            ("te", "trailers"),
+            ("accept", "a"),
+        ] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        remove_hop_by_hop(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
+    }
+}
