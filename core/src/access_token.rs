@@ -22,7 +22,7 @@ use crate::discovery::Discovery;
 use crate::guid::Guid;
 use crate::json::Members;
 use crate::key_set::SigningKey;
-use crate::principal::Principal;
+use crate::principal::{Caller, Principal};
 use crate::settings::Settings;
 use crate::time::UnixTime;
 
@@ -33,7 +33,7 @@ pub const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 /// makes one, so who holds it may remember it for the token's text until it expires.
 #[derive(Clone, Debug)]
 pub struct AccessToken {
-    principal: Principal,
+    caller: Caller,
     kid: String,
     not_before: UnixTime,
     expires: UnixTime,
@@ -42,7 +42,11 @@ pub struct AccessToken {
 impl AccessToken {
     /// Who is calling.
     pub fn principal(&self) -> &Principal {
-        &self.principal
+        &self.caller.principal
+    }
+
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// The id of the key that signed it; once the key is withdrawn the token is not good any more.
@@ -154,14 +158,18 @@ impl Unverified {
         if !claims.audiences.iter().any(|audience| settings.is_audience(audience)) {
             return Err(TokenError::Audience);
         }
-        let app_only = match (&claims.scopes, claims.identity_type.as_deref()) {
-            (Some(_), Some("app")) => return Err(TokenError::NoAccess),
-            (Some(_), _) => false,
-            (None, _) if !claims.roles.is_empty() => true,
-            (None, _) => return Err(TokenError::NoAccess),
+        // an application is its own subject; a user's ID token may have roles too
+        let app = match claims.identity_type.as_deref() {
+            Some(identity_type) => identity_type == "app",
+            None => claims.subject.as_deref() == Some(claims.object_id.as_str()),
+        };
+        let app_only = match &claims.scopes {
+            Some(_) if claims.identity_type.as_deref() != Some("app") => false,
+            None if app && !claims.roles.is_empty() => true,
+            _ => return Err(TokenError::NoAccess),
         };
         let token = AccessToken {
-            principal: Principal {
+            caller: Caller::new(Principal {
                 tenant_id: tenant,
                 object_id: claims.object_id,
                 subject: claims.subject,
@@ -171,7 +179,7 @@ impl Unverified {
                 scopes: words(claims.scopes.as_deref().unwrap_or_default()),
                 roles: claims.roles,
                 app_only,
-            },
+            }),
             kid: self.kid,
             not_before: UnixTime(claims.not_before),
             expires: UnixTime(claims.expires),

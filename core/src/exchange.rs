@@ -18,7 +18,7 @@ use crate::facade::Facade;
 use crate::key_set::{KeySet, SigningKey};
 use crate::oauth_error::{ErrorCode, OAuthError};
 use crate::operation::{MAX_MESSAGE_LENGTH, Operations};
-use crate::principal::Principal;
+use crate::principal::{Caller, Principal};
 use crate::registration::{self, MAX_REGISTRATION_LENGTH};
 use crate::response;
 use crate::time::UnixTime;
@@ -219,7 +219,7 @@ impl Verify {
 
     /// The signature is right. The token may be remembered until it expires or its key goes.
     pub fn verified(self) -> (Arc<AccessToken>, Step) {
-        let step = self.facade.authorized(self.access_token.principal().clone(), self.reads_body);
+        let step = self.facade.authorized(self.access_token.caller().clone(), self.reads_body);
         (Arc::new(self.access_token), step)
     }
 
@@ -344,30 +344,30 @@ fn ask(facade: Facade, request: TokenRequest) -> Step {
 /// Permission to hand a request on.
 pub struct Passing {
     facade: Facade,
-    principal: Option<Principal>,
+    caller: Option<Caller>,
 }
 
 impl Passing {
-    pub(crate) fn new(facade: Facade, principal: Option<Principal>) -> Self {
-        Self { facade, principal }
+    pub(crate) fn new(facade: Facade, caller: Option<Caller>) -> Self {
+        Self { facade, caller }
     }
 
     /// Who is calling. `None` where the request is not for the protected resource at all: a
     /// gateway with nothing else to serve answers it with 404 and does not hand it on.
     pub fn principal(&self) -> Option<&Principal> {
-        self.principal.as_ref()
+        self.caller.as_ref().map(|caller| &*caller.principal)
     }
 
     /// Removes from the request what a client may not say about who it is, and where a caller is
-    /// known says it: in the identity headers, and as a [`Principal`] among the extensions.
+    /// known says it: in the identity headers, and as an `Arc<Principal>` among the extensions.
     pub fn amend_request(&self, head: &mut http::request::Parts) {
-        self.facade.amend_request(head, self.principal.as_ref());
+        self.facade.amend_request(head, self.caller.as_ref());
     }
 
     /// Completes the answer of whoever served the request: browsers may read it, and a 401 of its
     /// own carries our challenge, without which no client could act on it.
     pub fn amend_response(&self, head: &mut http::response::Parts) {
-        if self.principal.is_some() {
+        if self.caller.is_some() {
             self.facade.amend_response(head);
         }
     }
@@ -376,7 +376,7 @@ impl Passing {
 impl fmt::Debug for Passing {
     /// Shows whether a caller is known and not who it is.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let caller = if self.principal.is_some() { "caller known" } else { "not for us" };
+        let caller = if self.caller.is_some() { "caller known" } else { "not for us" };
         write!(f, "Passing({caller})")
     }
 }

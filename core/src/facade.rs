@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::access_token::TokenError;
+use crate::authority::{PERSONAL_ACCOUNTS_TENANT, Tenant};
 use crate::authorization_server::{
     self, AUTHORIZATION_ENDPOINT, REGISTRATION_ENDPOINT, TOKEN_ENDPOINT,
 };
@@ -16,7 +17,7 @@ use crate::challenge::{Challenge, ChallengeError};
 use crate::discovery::{Discovery, DiscoveryError};
 use crate::exchange::{Authenticating, BodyPurpose, Context, Load, Passing, ReadBody, Step};
 use crate::operation::Operations;
-use crate::principal::{CLIENT_PRINCIPAL, Principal, is_identity_header, is_token_header};
+use crate::principal::{CLIENT_PRINCIPAL, Caller, Principal, is_identity_header, is_token_header};
 use crate::protected_resource::ProtectedResourceMetadata;
 use crate::response::{self, Reason};
 use crate::scope::ScopeName;
@@ -205,7 +206,7 @@ impl Facade {
                 cx.keys.as_ref().is_some_and(|keys| keys.find(known.kid()).is_some());
             if key_is_there {
                 return match known.check_time(cx.now, self.settings().clock_skew()) {
-                    Ok(()) => self.authorized(known.principal().clone(), reads_body),
+                    Ok(()) => self.authorized(known.caller().clone(), reads_body),
                     Err(error) => Step::Respond(self.refuse_token(error)),
                 };
             }
@@ -229,20 +230,27 @@ impl Facade {
                 Ok(principal) => {
                     let (tenant, allowed) =
                         (&principal.tenant_id, self.settings().allowed_tenants());
-                    if !allowed.is_empty() && !allowed.contains(tenant) {
+                    let of_authority = match self.settings().authority().tenant() {
+                        Tenant::Common | Tenant::Domain(_) => true,
+                        Tenant::Consumers => tenant.as_str() == PERSONAL_ACCOUNTS_TENANT,
+                        Tenant::Id(id) => id == tenant,
+                        Tenant::Organizations => tenant.as_str() != PERSONAL_ACCOUNTS_TENANT,
+                    };
+                    if !of_authority || !(allowed.is_empty() || allowed.contains(tenant)) {
                         return Step::Respond(
                             self.refuse_token(TokenError::Tenant { tenant: *tenant }),
                         );
                     }
-                    self.authorized(principal, reads_body)
+                    self.authorized(Caller::new(principal), reads_body)
                 }
             },
         }
     }
 
     /// Holds what the caller may do against what every call needs.
-    pub(crate) fn authorized(&self, principal: Principal, reads_body: bool) -> Step {
+    pub(crate) fn authorized(&self, caller: Caller, reads_body: bool) -> Step {
         let settings = self.settings();
+        let principal = &*caller.principal;
         if principal.app_only {
             let has_role = principal.roles.iter().any(|role| settings.app_roles().contains(role));
             if !has_role {
@@ -264,7 +272,7 @@ impl Facade {
                 &self.0.required,
             ));
         }
-        let passing = Box::new(Passing::new(self.clone(), Some(principal)));
+        let passing = Box::new(Passing::new(self.clone(), Some(caller)));
         if reads_body {
             return Step::Read(ReadBody::new(self.clone(), BodyPurpose::Operation(passing)));
         }
@@ -328,12 +336,14 @@ impl Facade {
         response
     }
 
-    pub(crate) fn amend_request(&self, head: &mut Parts, principal: Option<&Principal>) {
+    pub(crate) fn amend_request(&self, head: &mut Parts, caller: Option<&Caller>) {
         let settings = self.settings();
         let easy_auth = settings.trust() == Trust::EasyAuth;
         let is_removed = |name: &str| {
+            // nothing in front of us removes what is spelled with underscores
             let believed = easy_auth
                 && !name.starts_with("mcp")
+                && !name.contains('_')
                 && (!is_token_header(name) || settings.forwards_token());
             is_identity_header(name) && !believed
         };
@@ -342,14 +352,14 @@ impl Facade {
         for name in removed {
             head.headers.remove(name);
         }
-        let Some(principal) = principal else { return };
+        let Some(caller) = caller else { return };
         if !settings.forwards_token() {
             head.headers.remove(AUTHORIZATION);
         }
-        for (name, value) in principal.to_headers() {
-            head.headers.insert(HeaderName::from_static(name), value);
+        for (name, value) in caller.headers.iter() {
+            head.headers.insert(name.clone(), value.clone());
         }
-        head.extensions.insert(principal.clone());
+        head.extensions.insert(caller.principal.clone());
     }
 
     pub(crate) fn amend_response(&self, head: &mut http::response::Parts) {

@@ -72,6 +72,8 @@ pub mod form;
 mod guid;
 mod json;
 pub mod key_set;
+#[cfg(feature = "oauth2")]
+mod oauth2;
 pub mod oauth_error;
 pub mod operation;
 pub mod principal;

@@ -72,20 +72,20 @@ impl Operations {
             Ok(message) => vec![message],
             Err(_) => serde_json::from_slice(body).ok()?,
         };
-        let operation = |message: &Members<'_>| {
-            if message.raw("method").is_none() {
-                return Some(None);
-            }
+        let mut operations = Vec::new();
+        for message in messages.iter().filter(|message| message.raw("method").is_some()) {
             let method = message.get::<String>("method")?;
             let params = match message.raw("params") {
                 None => Members::default(),
                 Some(raw) => Members::parse(raw.get().as_bytes()).ok()?,
             };
-            let name = params.get::<String>("name").or_else(|| params.get("uri"));
-            Some(Some(Operation { method, name: name.unwrap_or_default() }))
-        };
-        let operations: Option<Vec<_>> = messages.iter().map(operation).collect();
-        Some(Self(operations?.into_iter().flatten().collect()))
+            // whichever of the two the server looks at, the other must not hide it
+            let uri = params.get("uri").map(|name| Operation { method: method.clone(), name });
+            let name = params.get("name").or(uri.is_none().then(String::new));
+            operations.extend(name.map(|name| Operation { method, name }));
+            operations.extend(uri);
+        }
+        Some(Self(operations))
     }
 
     /// The operations in their order.

@@ -1,11 +1,12 @@
 //! Who is calling: one type, whether a token says so or Easy Auth does.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use crate::guid::Guid;
@@ -40,6 +41,19 @@ pub struct Principal {
     pub roles: Vec<String>,
     /// Whether there is no user: an application acts for itself.
     pub app_only: bool,
+}
+
+/// A principal with the headers that name it, made once for each token and shared by its calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) headers: Arc<[(HeaderName, HeaderValue)]>,
+}
+
+impl Caller {
+    pub(crate) fn new(principal: Principal) -> Self {
+        Self { headers: principal.to_headers().collect(), principal: Arc::new(principal) }
+    }
 }
 
 /// The headers in which the server behind is told who calls; ours alone, whatever a client sends.
@@ -89,17 +103,21 @@ impl Principal {
             value.parse::<Guid>().map_err(|_| PrincipalError::Missing { claim })
         };
         let scopes = one(&["scp", "http://schemas.microsoft.com/identity/claims/scope"])?;
-        let app_only = scopes.is_none();
+        let tenant_id = guid(&["tid", "http://schemas.microsoft.com/identity/claims/tenantid"])?;
+        let object_id =
+            guid(&["oid", "http://schemas.microsoft.com/identity/claims/objectidentifier"])?;
+        let subject =
+            one(&["sub", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"])?;
+        // a user's session in the browser has no scope either; an application is its own subject
+        let app = match one(&["idtyp"])? {
+            Some(identity_type) => identity_type == "app",
+            None => subject.as_deref() == Some(object_id.as_str()),
+        };
+        let app_only = scopes.is_none() && app;
         Ok(Self {
-            tenant_id: guid(&["tid", "http://schemas.microsoft.com/identity/claims/tenantid"])?,
-            object_id: guid(&[
-                "oid",
-                "http://schemas.microsoft.com/identity/claims/objectidentifier",
-            ])?,
-            subject: one(&[
-                "sub",
-                "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier",
-            ])?,
+            tenant_id,
+            object_id,
+            subject,
             name: one(&["name"])?,
             username: match one(&["preferred_username"])? {
                 Some(username) => Some(username),
@@ -122,7 +140,7 @@ impl Principal {
 
     /// The values of [`IDENTITY_HEADERS`]. Text that is not printable ASCII, and `%`, are
     /// percent-encoded as UTF-8; lists are separated by spaces.
-    pub fn to_headers(&self) -> impl Iterator<Item = (&'static str, HeaderValue)> {
+    pub fn to_headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let list = |items: &[String]| (!items.is_empty()).then(|| items.join(" "));
         let values = [
             Some(self.tenant_id.to_string()),
@@ -136,7 +154,8 @@ impl Principal {
             Some(self.app_only.to_string()),
         ];
         IDENTITY_HEADERS.into_iter().zip(values).filter_map(|(name, value)| {
-            Some((name, HeaderValue::try_from(percent_encoded(&value?)).ok()?))
+            let value = HeaderValue::try_from(percent_encoded(&value?)).ok()?;
+            Some((HeaderName::from_static(name), value))
         })
     }
 }
@@ -286,7 +305,8 @@ mod tests {
         let headers: Vec<_> = principal.to_headers().collect();
         let name = headers.iter().find(|(name, _)| *name == "mcp-entra-name").unwrap();
         assert_eq!(name.1, "%C5%BDofie 100%25%0D%0AX: y");
-        assert!(headers.contains(&("mcp-entra-roles", HeaderValue::from_static("Admin Reader"))));
+        let roles = headers.iter().find(|(name, _)| *name == "mcp-entra-roles").unwrap();
+        assert_eq!(roles.1, "Admin Reader");
     }
 
     #[test]

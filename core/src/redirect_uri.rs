@@ -140,6 +140,11 @@ impl RedirectUri {
         &self.text
     }
 
+    /// The URI as a URL.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// Where it leads.
     pub fn kind(&self) -> RedirectKind {
         self.kind

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::sync::Arc;
 
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
@@ -38,7 +39,7 @@ impl Gateway {
                 async move {
                     Ok::<_, Infallible>(match request.uri().path() {
                         // the driver alone says who calls, and nobody passes without
-                        _ if request.extensions().get::<Principal>().is_some() => {
+                        _ if request.extensions().get::<Arc<Principal>>().is_some() => {
                             proxy.forward(request).await
                         }
                         "/healthz" => answer(StatusCode::OK, "alive\n"),

@@ -1,6 +1,8 @@
 //! mcp-entra for [hyper](::hyper): a [`Service`] in front of yours, and a [`server`] to run it.
 //!
 //! ```no_run
+//! use std::sync::Arc;
+//!
 //! use http_body_util::Full;
 //! use hyper::{Response, service::service_fn};
 //! use mcp_entra_driver::core::{Facade, Options, Principal, Settings};
@@ -15,7 +17,7 @@
 //! })?;
 //! let driver = Driver::new(Facade::new(settings))?;
 //! let mcp = service_fn(async |request: hyper::Request<_>| {
-//!     let name = request.extensions().get::<Principal>().and_then(|caller| caller.name.clone());
+//!     let name = request.extensions().get::<Arc<Principal>>().and_then(|caller| caller.name.clone());
 //!     let greeting = format!("Hello, {}", name.unwrap_or_default());
 //!     Ok::<_, std::convert::Infallible>(Response::new(Full::<bytes::Bytes>::from(greeting)))
 //! });
