@@ -76,6 +76,7 @@ pub mod key_set;
 mod oauth2;
 pub mod oauth_error;
 pub mod operation;
+mod options;
 pub mod principal;
 pub mod protected_resource;
 pub mod redirect_uri;
@@ -95,12 +96,12 @@ pub use facade::Facade;
 pub use guid::{Guid, GuidError};
 pub use http;
 pub use key_set::KeySet;
+pub use options::{Fault, Options, SettingsError};
 pub use principal::Principal;
 pub use resource::{Resource, ResourceError};
 pub use response::Reason;
 pub use settings::{
-    DEFAULT_AUTHORITY, DEFAULT_SCOPE, Fault, MAX_CLOCK_SKEW, Options, Platform, Settings,
-    SettingsError, Trust, UnknownWord,
+    DEFAULT_AUTHORITY, DEFAULT_SCOPE, MAX_CLOCK_SKEW, Platform, Settings, Trust, UnknownWord,
 };
 pub use time::UnixTime;
 pub use upstream::UpstreamError;

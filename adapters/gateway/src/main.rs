@@ -4,6 +4,7 @@
 //! | | |
 //! |---|---|
 //! | `options` | the flags and variables of `serve`, checked as a whole |
+//! | `easy_auth` | whether Easy Auth's word can be taken here |
 //! | `serve` | the gateway: the driver in front, the proxy behind |
 //! | `proxy` | the way to the MCP server |
 //! | `demo` | the whole path on loopback, with a stand-in for Entra ID |
@@ -15,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 #[cfg(feature = "demo")]
 mod demo;
+mod easy_auth;
 mod options;
 mod proxy;
 mod serve;
@@ -78,6 +80,9 @@ async fn serve(options: options::ServeOptions) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Some(warning) = checked.warning {
+        tracing::warn!("--trust easy-auth: {warning}");
+    }
     let resource = checked.settings.resource().to_string();
     let authority = checked.settings.authority().origin().to_owned();
     let tenant = checked.settings.authority().tenant().to_string();

@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 
 use clap::Args;
-use mcp_entra_core::{Options, Settings};
+use mcp_entra_core::{Options, Settings, Trust};
 use url::Url;
+
+use crate::easy_auth;
 
 /// What `serve` is told.
 #[derive(Args, Clone, Debug)]
@@ -130,6 +132,8 @@ pub(crate) struct Checked {
     pub(crate) listen: SocketAddr,
     pub(crate) upstream: Url,
     pub(crate) settings: Settings,
+    /// What the operator has to see to, since nothing here can.
+    pub(crate) warning: Option<&'static str>,
 }
 
 impl ServeOptions {
@@ -178,9 +182,16 @@ impl ServeOptions {
                 faults.push(format!("{}{rest}", named(fault.option())));
             }
         });
+        let mut warning = None;
+        if settings.as_ref().is_ok_and(|settings| settings.trust() == Trust::EasyAuth) {
+            match easy_auth::check(|name| std::env::var(name).ok()) {
+                Ok(text) => warning = text,
+                Err(fault) => faults.push(fault),
+            }
+        }
         match (listen, upstream, settings) {
             (Ok(listen), Ok(upstream), Ok(settings)) if faults.is_empty() => {
-                Ok(Checked { listen, upstream, settings })
+                Ok(Checked { listen, upstream, settings, warning })
             }
             _ => Err(faults),
         }
