@@ -83,7 +83,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::settings::Options;
+    use crate::options::Options;
 
     const TENANT: &str = "11111111-2222-4333-8444-555555555555";
 

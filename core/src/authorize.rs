@@ -284,7 +284,7 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::settings::Options;
+    use crate::options::Options;
 
     const REDIRECT: (&str, &str) = ("redirect_uri", "http://localhost:8787/callback");
     const GOOD: [(&str, &str); 6] = [

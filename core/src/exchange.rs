@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::HeaderValue;
+use http::header::{HeaderValue, RETRY_AFTER};
 use http::{Request, Response, StatusCode};
 
 use crate::access_token::{AccessToken, TokenError, Unverified};
@@ -383,5 +383,7 @@ impl fmt::Debug for Passing {
 
 fn unavailable() -> Response<Bytes> {
     let text = "Entra ID's documents could not be fetched yet; try again";
-    OAuthError::new(ErrorCode::TemporarilyUnavailable, text).into_response()
+    let mut response = OAuthError::new(ErrorCode::TemporarilyUnavailable, text).into_response();
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    response
 }

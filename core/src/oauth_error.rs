@@ -10,6 +10,9 @@ use crate::form::FormError;
 use crate::response::{self, Reason};
 use crate::scope::ScopeError;
 
+/// What a client sent is quoted up to here.
+const MAX_DESCRIPTION_LENGTH: usize = 600;
+
 /// A refusal: a code that programs read and a sentence for the person who must act.
 ///
 /// ```
@@ -34,6 +37,10 @@ impl OAuthError {
     /// A refusal. Characters that RFC 6749 does not allow in a description are replaced.
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
         let mut description = description.into();
+        if description.len() > MAX_DESCRIPTION_LENGTH {
+            description =
+                description.chars().take(MAX_DESCRIPTION_LENGTH).collect::<String>().into();
+        }
         if !description.bytes().all(is_description_byte) {
             description = Cow::Owned(describable(&description));
         }

@@ -42,11 +42,10 @@ pub const MAX_REDIRECT_URIS: usize = 32;
 pub const PLACEHOLDER_SECRET: &str = "mcp-entra-clients-have-no-secret";
 
 /// Text about the client, given back as it came.
-const ECHOED: [&str; 9] = [
+const ECHOED: [&str; 8] = [
     "application_type",
     "client_name",
     "client_uri",
-    "contacts",
     "logo_uri",
     "policy_uri",
     "software_id",
@@ -86,19 +85,12 @@ pub fn register(body: &[u8], settings: &Settings, now: UnixTime) -> Result<Bytes
         answer.set("scope", &scope);
     }
     for name in ECHOED {
-        match (name, asked.raw(name)) {
-            ("contacts", Some(_)) => {
-                if let Some(contacts) = asked.get::<Vec<String>>(name) {
-                    answer.set(name, &contacts);
-                }
-            }
-            (_, Some(_)) => {
-                if let Some(text) = asked.get::<String>(name) {
-                    answer.set(name, &text);
-                }
-            }
-            (_, None) => {}
+        if let Some(text) = asked.get::<String>(name) {
+            answer.set(name, &text);
         }
+    }
+    if let Some(contacts) = asked.get::<Vec<String>>("contacts") {
+        answer.set("contacts", &contacts);
     }
     Ok(answer.to_bytes())
 }
@@ -138,7 +130,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::settings::Options;
+    use crate::options::Options;
 
     fn settings(issue_client_secret: bool) -> Settings {
         Settings::parse(&Options {

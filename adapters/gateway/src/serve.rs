@@ -4,9 +4,10 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
+use http_body_util::Either;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
+use hyper::service::{Service as _, service_fn};
 use mcp_entra_core::{Facade, Principal, Settings};
 use mcp_entra_driver::{ClientError, Driver, PassedBody};
 use mcp_entra_hyper::Service;
@@ -14,7 +15,7 @@ use mcp_entra_hyper::server::{self, Limits};
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::proxy::{Proxy, answer};
+use crate::proxy::{Proxy, ProxyBody, answer};
 
 /// A gateway that is ready to serve.
 #[derive(Debug)]
@@ -32,33 +33,46 @@ impl Gateway {
     /// Serves until `shutdown` completes.
     pub(crate) async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let Self { driver, proxy } = self;
-        let inner = {
+        let behind = service_fn(move |request: Request<PassedBody<Incoming>>| {
+            let proxy = proxy.clone();
+            async move {
+                // the driver alone says who calls, and nobody passes without
+                Ok::<_, Infallible>(match request.extensions().get::<Arc<Principal>>() {
+                    Some(_) => proxy.forward(request).await,
+                    None => answer(StatusCode::NOT_FOUND, "nothing is served at this path\n"),
+                })
+            }
+        });
+        let sign_in = Service::new(driver.clone(), behind);
+        let gateway = {
             let driver = driver.clone();
-            service_fn(move |request: Request<PassedBody<Incoming>>| {
-                let (driver, proxy) = (driver.clone(), proxy.clone());
+            service_fn(move |request: Request<Incoming>| {
+                let health = health(&request, &driver);
+                let sign_in = sign_in.clone();
                 async move {
-                    Ok::<_, Infallible>(match request.uri().path() {
-                        // the driver alone says who calls, and nobody passes without
-                        _ if request.extensions().get::<Arc<Principal>>().is_some() => {
-                            proxy.forward(request).await
-                        }
-                        "/healthz" => answer(StatusCode::OK, "alive\n"),
-                        "/readyz" if driver.documents().is_ready() => {
-                            answer(StatusCode::OK, "ready\n")
-                        }
-                        "/readyz" => answer(
-                            StatusCode::SERVICE_UNAVAILABLE,
-                            "Entra ID's discovery document and keys are not there yet\n",
-                        ),
-                        _ => answer(StatusCode::NOT_FOUND, "nothing is served at this path\n"),
-                    })
+                    match health {
+                        Some(health) => Ok(health.map(Either::Right)),
+                        None => sign_in.call(request).await,
+                    }
                 }
             })
         };
-        let service = Service::new(driver.clone(), inner);
         tokio::select! {
-            () = server::serve(listener, service, Limits::default(), shutdown) => {}
+            () = server::serve(listener, gateway, Limits::default(), shutdown) => {}
             () = driver.documents().keep_fresh() => {}
         }
+    }
+}
+
+/// The platform's questions, which are answered wherever the MCP endpoint is.
+fn health(request: &Request<Incoming>, driver: &Driver) -> Option<Response<ProxyBody>> {
+    match request.uri().path() {
+        "/healthz" => Some(answer(StatusCode::OK, "alive\n")),
+        "/readyz" if driver.documents().is_ready() => Some(answer(StatusCode::OK, "ready\n")),
+        "/readyz" => Some(answer(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Entra ID's discovery document and keys are not there yet\n",
+        )),
+        _ => None,
     }
 }
