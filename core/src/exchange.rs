@@ -21,6 +21,7 @@ use crate::operation::{MAX_MESSAGE_LENGTH, Operations};
 use crate::principal::{Caller, Principal};
 use crate::registration::{self, MAX_REGISTRATION_LENGTH};
 use crate::response;
+use crate::scope::ScopeName;
 use crate::time::UnixTime;
 use crate::token::{MAX_TOKEN_REQUEST_LENGTH, MAX_TOKEN_RESPONSE_LENGTH, TokenRequest, TokenStep};
 use crate::upstream::UpstreamError;
@@ -356,6 +357,12 @@ impl Passing {
     /// gateway with nothing else to serve answers it with 404 and does not hand it on.
     pub fn principal(&self) -> Option<&Principal> {
         self.caller.as_ref().map(|caller| &*caller.principal)
+    }
+
+    /// Asks for scopes beside those that every call needs, as a route may. The answer for a
+    /// caller that lacks one is a challenge that names them all; `None` where nothing is lacking.
+    pub fn lacks(&self, scopes: &[ScopeName]) -> Option<Response<Bytes>> {
+        self.facade.lacks(self, &scopes.iter().collect::<Vec<_>>())
     }
 
     /// Removes from the request what a client may not say about who it is, and where a caller is

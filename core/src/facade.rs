@@ -16,7 +16,7 @@ use crate::authorize::{Authorization, authorize};
 use crate::challenge::{Challenge, ChallengeError};
 use crate::discovery::{Discovery, DiscoveryError};
 use crate::exchange::{Authenticating, BodyPurpose, Context, Load, Passing, ReadBody, Step};
-use crate::operation::Operations;
+use crate::operation::{OperationRule, Operations};
 use crate::principal::{CLIENT_PRINCIPAL, Caller, Principal, is_identity_header, is_token_header};
 use crate::protected_resource::ProtectedResourceMetadata;
 use crate::response::{self, Reason};
@@ -144,6 +144,11 @@ impl Facade {
             (Trust::Token, Ok(Some(value))) => bearer(value),
             _ => None,
         }
+    }
+
+    /// Every path that is ours, for routers that want to know beforehand.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.routes.iter().map(|(path, _)| path.as_str())
     }
 
     /// The request for Entra's discovery document.
@@ -279,23 +284,31 @@ impl Facade {
         Step::Pass(passing)
     }
 
-    /// Holds what the caller may do against what its operations need: one challenge names
-    /// everything.
+    /// Holds what the caller may do against what its operations need.
     pub(crate) fn allowed(&self, passing: Box<Passing>, operations: &Operations) -> Step {
-        let settings = self.settings();
-        let mut needed: Vec<&ScopeName> = Vec::new();
-        for rule in settings.operation_rules() {
-            if operations.iter().any(|operation| rule.applies_to(operation)) {
-                needed.extend(rule.scopes());
-            }
+        let rules = self.settings().operation_rules().iter();
+        let applying = rules.filter(|rule| operations.iter().any(|o| rule.applies_to(o)));
+        let needed: Vec<&ScopeName> = applying.flat_map(OperationRule::scopes).collect();
+        match self.lacks(&passing, &needed) {
+            None => Step::Pass(passing),
+            Some(response) => Step::Respond(response),
         }
+    }
+
+    /// A caller that lacks a scope gets one challenge that names them all.
+    pub(crate) fn lacks(
+        &self,
+        passing: &Passing,
+        needed: &[&ScopeName],
+    ) -> Option<Response<Bytes>> {
+        let settings = self.settings();
         let granted = passing.principal().is_some_and(|principal| {
             // an application's roles stand where a user's scopes do
             let held = if principal.app_only { &principal.roles } else { &principal.scopes };
             needed.iter().all(|scope| settings.holds(held, scope))
         });
         if granted {
-            return Step::Pass(passing);
+            return None;
         }
         let mut scopes: Vec<&str> =
             settings.api().required().iter().map(ScopeName::as_str).collect();
@@ -305,7 +318,7 @@ impl Facade {
             }
         }
         let text = "this operation needs more than the token grants";
-        Step::Respond(self.refuse(ChallengeError::InsufficientScope, text, &scopes.join(" ")))
+        Some(self.refuse(ChallengeError::InsufficientScope, text, &scopes.join(" ")))
     }
 
     pub(crate) fn refuse_token(&self, error: TokenError) -> Response<Bytes> {
