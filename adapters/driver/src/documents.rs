@@ -1,15 +1,17 @@
 //! Entra's discovery document and signing keys, as the driver holds them.
 //!
-//! They are fetched ahead of need and refreshed hourly, off the request path; one fetch at a time,
-//! however many requests wait. What was good stays in use while Entra is away: the discovery
-//! document for as long as it takes, the keys for a day. A token that names an unknown key causes
-//! at most one fetch in five minutes, as Microsoft advises, so that forged tokens cost nothing.
+//! They are fetched ahead of need and refreshed hourly, off the request path; each by one fetch
+//! at a time, however many requests wait. What was good stays in use while Entra is away: the
+//! discovery document for as long as it takes, the keys for a day. A token that names an unknown
+//! key causes at most one fetch in five minutes, as Microsoft advises, so that forged tokens cost
+//! nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use http::Request;
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use http::{Request, StatusCode};
 use mcp_entra_core::discovery::MAX_DISCOVERY_LENGTH;
 use mcp_entra_core::exchange::Document;
 use mcp_entra_core::key_set::MAX_KEY_SET_LENGTH;
@@ -34,37 +36,41 @@ const LAST_RETRY: Duration = Duration::from_secs(60);
 pub struct Documents {
     facade: Facade,
     client: Client,
-    held: ArcSwap<Held>,
+    discovery: Slot<Discovery>,
+    keys: Slot<KeySet>,
+}
+
+/// One document, and what limits the next fetch of it.
+#[derive(Debug)]
+struct Slot<T> {
+    held: ArcSwapOption<Held<T>>,
     attempts: Mutex<Attempts>,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Held {
-    discovery: Option<(Arc<Discovery>, Instant)>,
-    keys: Option<(Arc<KeySet>, Instant)>,
+#[derive(Debug)]
+struct Held<T> {
+    document: Arc<T>,
+    fetched: Instant,
 }
 
-/// What limits the next fetch.
 #[derive(Debug, Default)]
 struct Attempts {
-    for_unknown_key: Option<Instant>,
     failed: u32,
     not_before: Option<Instant>,
+    for_unknown_key: Option<Instant>,
 }
 
 impl Documents {
     pub(crate) fn new(facade: Facade, client: Client) -> Self {
-        Self { facade, client, held: ArcSwap::default(), attempts: Mutex::default() }
+        Self { facade, client, discovery: Slot::default(), keys: Slot::default() }
     }
 
     /// What the core gets to see at a time.
     pub fn context(&self, now: UnixTime) -> Context {
-        let held = self.held.load();
-        let keys = held.keys.as_ref().filter(|(_, fetched)| fetched.elapsed() < KEEP_KEYS);
         Context {
             now,
-            discovery: held.discovery.as_ref().map(|(discovery, _)| discovery.clone()),
-            keys: keys.map(|(keys, _)| keys.clone()),
+            discovery: self.discovery.get(),
+            keys: self.keys.get().filter(|_| self.keys.age() < KEEP_KEYS),
             remembered: None,
         }
     }
@@ -76,28 +82,31 @@ impl Documents {
     }
 
     /// Brings a document up to date for a request that cannot go on without. Returns when there
-    /// is nothing to wait for, be it there or not.
+    /// is nothing more to wait for, be it there or not.
     pub async fn load(&self, document: Document) {
         let asked = Instant::now();
-        let mut attempts = self.attempts.lock().await;
-        let held = self.held.load_full();
-        if attempts.not_before.is_some_and(|not_before| asked < not_before) {
-            return;
-        }
-        match (document, &held.keys) {
-            (Document::Discovery, _) if held.discovery.is_some() => {}
-            (Document::Discovery, _) => self.fetch(&mut attempts).await,
-            // somebody else's fetch came in while this request waited
-            (Document::Keys, Some((_, fetched))) if *fetched >= asked => {}
-            (Document::Keys, Some((_, fetched))) if fetched.elapsed() < KEEP_KEYS => {
-                let recent = attempts.for_unknown_key.is_some_and(|at| at.elapsed() < UNKNOWN_KEY);
-                if !recent {
-                    attempts.for_unknown_key = Some(Instant::now());
-                    tracing::info!("a token names an unknown key; fetching the keys");
-                    self.fetch(&mut attempts).await;
+        match document {
+            Document::Discovery => {
+                let mut attempts = self.discovery.attempts.lock().await;
+                if self.discovery.get().is_none() && attempts.may_try() {
+                    self.fetch_discovery(&mut attempts).await;
                 }
             }
-            (Document::Keys, _) => self.fetch(&mut attempts).await,
+            Document::Keys => {
+                let mut attempts = self.keys.attempts.lock().await;
+                let held = self.keys.held.load_full();
+                let due = match held {
+                    // somebody else's fetch came in while this request waited
+                    Some(held) if held.fetched >= asked => false,
+                    Some(held) if held.fetched.elapsed() < KEEP_KEYS => {
+                        attempts.may_look_for_unknown_key()
+                    }
+                    _ => true,
+                };
+                if due && attempts.may_try() {
+                    self.fetch_keys(&mut attempts).await;
+                }
+            }
         }
     }
 
@@ -105,87 +114,110 @@ impl Documents {
     /// the task that it is run in.
     pub async fn keep_fresh(&self) {
         loop {
-            let wait = {
-                let mut attempts = self.attempts.lock().await;
-                if self.age().is_none_or(|age| age >= REFRESH) {
-                    self.fetch(&mut attempts).await;
+            {
+                let mut attempts = self.discovery.attempts.lock().await;
+                if self.discovery.age() >= REFRESH && attempts.may_try() {
+                    self.fetch_discovery(&mut attempts).await;
                 }
-                match attempts.not_before {
-                    Some(not_before) => not_before.saturating_duration_since(Instant::now()),
-                    None => REFRESH.saturating_sub(self.age().unwrap_or_default()),
+            }
+            {
+                let mut attempts = self.keys.attempts.lock().await;
+                if self.keys.age() >= REFRESH && attempts.may_try() {
+                    self.fetch_keys(&mut attempts).await;
                 }
-            };
+            }
+            let wait = self.discovery.wait().await.min(self.keys.wait().await);
             tokio::time::sleep(wait.max(FIRST_RETRY)).await;
         }
     }
 
-    /// The age of the older document; `None` while one is missing.
-    fn age(&self) -> Option<Duration> {
-        let held = self.held.load();
-        let ((_, discovery), (_, keys)) = (held.discovery.as_ref()?, held.keys.as_ref()?);
-        Some((*discovery).min(*keys).elapsed())
+    async fn fetch_discovery(&self, attempts: &mut Attempts) {
+        let request = self.facade.discovery_request();
+        let uri = request.uri().to_string();
+        let fetched = self.get(request, MAX_DISCOVERY_LENGTH).await.and_then(|document| {
+            self.facade.read_discovery(&document).map_err(|error| error.to_string())
+        });
+        self.discovery.put(fetched, &uri, attempts);
     }
 
-    async fn fetch(&self, attempts: &mut Attempts) {
-        match self.fetch_both().await {
-            Ok(()) => {
+    /// The discovery document says where the keys are, so it comes first.
+    async fn fetch_keys(&self, attempts: &mut Attempts) {
+        let Some(discovery) = self.discovery.get() else { return };
+        let uri = discovery.jwks_uri();
+        let fetched = match Request::get(uri).body(Bytes::new()) {
+            Err(error) => Err(error.to_string()),
+            Ok(request) => self
+                .get(request, MAX_KEY_SET_LENGTH)
+                .await
+                .and_then(|document| KeySet::parse(&document).map_err(|error| error.to_string())),
+        };
+        self.keys.put(fetched, uri, attempts);
+    }
+
+    async fn get(&self, request: Request<Bytes>, limit: usize) -> Result<Bytes, String> {
+        let answer = self.client.send(request, limit).await.map_err(|error| error.to_string())?;
+        match answer.status() {
+            StatusCode::OK => Ok(answer.into_body()),
+            status => Err(format!("Entra ID answered {status}")),
+        }
+    }
+}
+
+impl<T> Slot<T> {
+    fn get(&self) -> Option<Arc<T>> {
+        self.held.load().as_ref().map(|held| held.document.clone())
+    }
+
+    /// How old the document is; a missing one is older than any.
+    fn age(&self) -> Duration {
+        self.held.load().as_ref().map_or(Duration::MAX, |held| held.fetched.elapsed())
+    }
+
+    fn put(&self, fetched: Result<T, String>, uri: &str, attempts: &mut Attempts) {
+        match fetched {
+            Ok(document) => {
+                let held = Held { document: Arc::new(document), fetched: Instant::now() };
+                self.held.store(Some(Arc::new(held)));
                 attempts.failed = 0;
                 attempts.not_before = None;
+                tracing::info!(uri, "fetched from Entra ID");
             }
             Err(error) => {
                 let wait = FIRST_RETRY.saturating_mul(1 << attempts.failed.min(6)).min(LAST_RETRY);
-                attempts.failed += 1;
+                attempts.failed = attempts.failed.saturating_add(1);
                 attempts.not_before = Some(Instant::now() + wait);
-                let kept = self.held.load().discovery.is_some();
-                tracing::warn!(%error, kept, "Entra ID's documents could not be fetched");
+                let kept = self.get().is_some();
+                tracing::warn!(uri, error, kept, "could not be fetched from Entra ID");
             }
         }
     }
 
-    async fn fetch_both(&self) -> Result<(), String> {
-        let request = self.facade.discovery_request();
-        let uri = request.uri().to_string();
-        let document = self.get(request, MAX_DISCOVERY_LENGTH).await?;
-        let discovery =
-            self.facade.read_discovery(&document).map_err(|error| format!("{uri}: {error}"))?;
-        let uri = discovery.jwks_uri().to_owned();
-        let fetched = Instant::now();
-        self.replace(|held| held.discovery = Some((Arc::new(discovery.clone()), fetched)));
+    /// How long until the next fetch is due.
+    async fn wait(&self) -> Duration {
+        let attempts = self.attempts.lock().await;
+        let due = REFRESH.saturating_sub(self.age());
+        let allowed = attempts.not_before.map(|at| at.saturating_duration_since(Instant::now()));
+        due.max(allowed.unwrap_or_default())
+    }
+}
 
-        let request = Request::get(&uri)
-            .body(bytes::Bytes::new())
-            .map_err(|error| format!("{uri}: {error}"))?;
-        let document = self.get(request, MAX_KEY_SET_LENGTH).await?;
-        let keys = KeySet::parse(&document).map_err(|error| format!("{uri}: {error}"))?;
-        let (count, fetched) = (keys.iter().count(), Instant::now());
-        self.replace(|held| held.keys = Some((Arc::new(keys.clone()), fetched)));
-        tracing::info!(
-            keys = count,
-            issuer = discovery.issuer().as_str(),
-            "Entra ID's documents are fresh"
-        );
-        Ok(())
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self { held: ArcSwapOption::empty(), attempts: Mutex::default() }
+    }
+}
+
+impl Attempts {
+    /// Whether the last failure is long enough ago.
+    fn may_try(&self) -> bool {
+        self.not_before.is_none_or(|not_before| Instant::now() >= not_before)
     }
 
-    async fn get(
-        &self,
-        request: Request<bytes::Bytes>,
-        limit: usize,
-    ) -> Result<bytes::Bytes, String> {
-        let uri = request.uri().to_string();
-        let answer =
-            self.client.send(request, limit).await.map_err(|error| format!("{uri}: {error}"))?;
-        match answer.status() {
-            http::StatusCode::OK => Ok(answer.into_body()),
-            status => Err(format!("{uri}: Entra ID answered {status}")),
+    fn may_look_for_unknown_key(&mut self) -> bool {
+        let may = self.for_unknown_key.is_none_or(|at| at.elapsed() >= UNKNOWN_KEY);
+        if may {
+            self.for_unknown_key = Some(Instant::now());
         }
-    }
-
-    fn replace(&self, change: impl Fn(&mut Held)) {
-        self.held.rcu(|held| {
-            let mut held = Held::clone(held);
-            change(&mut held);
-            held
-        });
+        may
     }
 }
