@@ -15,6 +15,8 @@
 //! | `response_mode` | `query`, which is what our metadata offers |
 //! | anything else | dropped |
 
+use std::fmt;
+
 use crate::error_page::ErrorPage;
 use crate::form::{Form, FormError};
 use crate::oauth_error::{ErrorCode, OAuthError};
@@ -33,7 +35,7 @@ const UNCHANGED: [&str; 4] = ["state", "nonce", "domain_hint", "claims"];
 const PROMPTS: [&str; 3] = ["login", "none", "select_account"];
 
 /// Where the browser goes next.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub enum Authorization {
     /// Back to the client with an error; the URI is sound and listed.
     Client {
@@ -49,6 +51,17 @@ pub enum Authorization {
     },
     /// Nowhere.
     Page(AuthorizeError),
+}
+
+impl fmt::Debug for Authorization {
+    /// Shows which way it goes and not the location, which holds the state.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client { error, .. } => f.debug_tuple("Client").field(error).finish(),
+            Self::Entra { .. } => f.write_str("Entra"),
+            Self::Page(error) => f.debug_tuple("Page").field(error).finish(),
+        }
+    }
 }
 
 /// Decides on an authorization request.

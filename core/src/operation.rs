@@ -81,7 +81,7 @@ impl Operations {
             };
             // whichever of the two the server looks at, the other must not hide it
             let uri = params.get("uri").map(|name| Operation { method: method.clone(), name });
-            let name = params.get("name").or(uri.is_none().then(String::new));
+            let name = params.get("name").or_else(|| uri.is_none().then(String::new));
             operations.extend(name.map(|name| Operation { method, name }));
             operations.extend(uri);
         }

@@ -194,12 +194,21 @@ impl fmt::Debug for TokenRequest {
 }
 
 /// What follows from Entra's answer.
-#[derive(Debug)]
 pub enum TokenStep {
     /// The answer for the client.
     Respond(Response<Bytes>),
     /// Ask once more, with our credential.
     Send(TokenRequest),
+}
+
+impl fmt::Debug for TokenStep {
+    /// Shows which it is, and nothing of an answer that may hold a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Respond(response) => write!(f, "Respond({})", response.status()),
+            Self::Send(request) => f.debug_tuple("Send").field(request).finish(),
+        }
+    }
 }
 
 /// Entra's refusal in terms that an OAuth client acts on rightly.
@@ -271,5 +280,105 @@ fn code_verifier(parameter: (&'static str, String)) -> Result<(&'static str, Str
     } else {
         let text = "code_verifier must be 43 to 128 characters of RFC 7636 section 4.1";
         Err(OAuthError::new(ErrorCode::InvalidRequest, text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::options::Options;
+
+    const CODE: &str = "grant_type=authorization_code&code=c&redirect_uri=http://localhost:1/callback\
+        &code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    const REFRESH: &str = "grant_type=refresh_token&refresh_token=r";
+
+    fn settings(platform: &str, client_secret: Option<&str>) -> Settings {
+        Settings::parse(&Options {
+            resource: "https://mcp.example.com/mcp".into(),
+            tenant: "common".into(),
+            client_id: "99999999-8888-4777-8666-555555555555".into(),
+            client_secret: client_secret.map(Into::into),
+            platform: platform.into(),
+            ..Options::default()
+        })
+        .unwrap()
+    }
+
+    fn parse(body: &str, settings: &Settings) -> Result<TokenRequest, OAuthError> {
+        TokenRequest::parse(Some(&HeaderValue::from_static(FORM)), body.as_bytes(), settings)
+    }
+
+    fn sent(body: &str) -> String {
+        let settings = settings("auto", None);
+        let request = parse(body, &settings).unwrap().to_upstream(&settings);
+        String::from_utf8(request.into_body().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn rfc_6749_section_4_1_3_with_a_scope_added() {
+        assert_eq!(
+            sent(&format!(
+                "{CODE}&client_id=theirs&client_secret=theirs&resource=https://mcp.example.com/mcp"
+            )),
+            "client_id=99999999-8888-4777-8666-555555555555&grant_type=authorization_code\
+             &scope=api%3A%2F%2F99999999-8888-4777-8666-555555555555%2Faccess_as_user+offline_access\
+             &code=c&redirect_uri=http%3A%2F%2Flocalhost%3A1%2Fcallback\
+             &code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+        );
+    }
+
+    #[test]
+    fn rfc_6749_section_6_with_a_scope_that_names_the_api_by_guid() {
+        assert_eq!(
+            sent(REFRESH),
+            "client_id=99999999-8888-4777-8666-555555555555&grant_type=refresh_token\
+             &scope=99999999-8888-4777-8666-555555555555%2Faccess_as_user+offline_access&refresh_token=r"
+        );
+    }
+
+    #[test]
+    fn the_secret_goes_where_the_platform_needs_it_and_nowhere_else() {
+        let https =
+            CODE.replace("http://localhost:1/callback", "https://claude.ai/api/mcp/auth_callback");
+        for (platform, body, credential) in [
+            ("auto", CODE, Credential::Withheld),
+            ("auto", &https, Credential::Attached),
+            ("auto", REFRESH, Credential::WithheldFirst),
+            ("web", CODE, Credential::Attached),
+            ("web", REFRESH, Credential::Attached),
+            ("native", &https, Credential::Withheld),
+            ("native", REFRESH, Credential::Withheld),
+        ] {
+            let request = parse(body, &settings(platform, Some("s3cret"))).unwrap();
+            assert_eq!(request.credential, credential, "{platform} {body}");
+            assert!(!format!("{request:?}").contains("s3cret"));
+        }
+        assert_eq!(
+            parse(&https, &settings("auto", None)).unwrap().credential,
+            Credential::Withheld
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_of_the_clients_own_reaches_entra(
+            extra in "(&(resource|Resource|%72esource|client_id|client_secret|client_assertion|x)=[a-z0-9:/.%]{0,12}){0,4}",
+            scope in "[a-z.]{0,8}( openid)?",
+            refresh: bool,
+        ) {
+            let settings = settings("auto", None);
+            let body = format!("{}&scope={scope}{extra}", if refresh { REFRESH } else { CODE });
+            if let Ok(request) = parse(&body, &settings) {
+                let request = request.to_upstream(&settings);
+                let form = Form::parse(request.body()).unwrap();
+                let known = ["client_id", "grant_type", "scope", "code", "redirect_uri", "code_verifier", "refresh_token"];
+                prop_assert!(form.iter().all(|(name, _)| known.contains(&name)));
+                prop_assert_eq!(form.get("client_id"), Some("99999999-8888-4777-8666-555555555555"));
+                prop_assert!(form.get("scope").unwrap().contains("99999999-8888-4777-8666-555555555555/"));
+                prop_assert!(request.headers().keys().all(|name| name == CONTENT_TYPE || name == ACCEPT));
+            }
+        }
     }
 }
