@@ -31,8 +31,13 @@ impl Client {
     /// # Errors
     /// Where `SSL_CERT_FILE` names something that is no certificate file.
     pub fn new() -> Result<Self, ClientError> {
+        Ok(Self::with_tls_config(tls_config()?))
+    }
+
+    /// A client with TLS settings of your own, such as those of another client beside it.
+    pub fn with_tls_config(config: ClientConfig) -> Self {
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls_config()?)
+            .with_tls_config(config)
             .https_or_http()
             .enable_http1()
             .wrap_connector(http_connector());
@@ -40,7 +45,7 @@ impl Client {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .build(connector);
-        Ok(Self { inner, timeout: TIMEOUT })
+        Self { inner, timeout: TIMEOUT }
     }
 
     /// The same client with another bound on the whole of an answer.

@@ -4,6 +4,7 @@
 //! | | |
 //! |---|---|
 //! | `options` | the flags and variables of `serve`, checked as a whole |
+//! | `azure` | what Azure's platforms say of themselves, for options that were left out |
 //! | `easy_auth` | whether Easy Auth's word can be taken here |
 //! | `serve` | the gateway: the driver in front, the proxy behind |
 //! | `proxy` | the way to the MCP server |
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+mod azure;
 #[cfg(feature = "demo")]
 mod demo;
 mod easy_auth;
@@ -80,6 +82,9 @@ async fn serve(options: options::ServeOptions) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    for azure::Derived { option, value, variable } in &checked.derived {
+        tracing::info!("--{option} {value}, from {variable}");
+    }
     if let Some(warning) = checked.warning {
         tracing::warn!("--trust easy-auth: {warning}");
     }

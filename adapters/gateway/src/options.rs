@@ -6,16 +6,21 @@ use clap::Args;
 use mcp_entra_core::{Options, Settings, Trust};
 use url::Url;
 
+use crate::azure::{self, Derived};
 use crate::easy_auth;
+
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 
 /// What `serve` is told.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServeOptions {
-    /// Address to listen on; port 0 takes a free one, and the log names it
+    /// Address to listen on; port 0 takes a free one, and the log names it [default: 127.0.0.1:8080,
+    /// or the port that the Azure Functions host gives]
     #[arg(
         long,
         env = "MCP_ENTRA_LISTEN",
-        default_value = "127.0.0.1:8080",
+        default_value = "",
+        hide_default_value = true,
         value_name = "ADDRESS"
     )]
     listen: String,
@@ -73,8 +78,14 @@ pub(crate) struct ServeOptions {
     )]
     app_id_uri: String,
 
-    /// Origin of the Microsoft cloud
-    #[arg(long, env = "MCP_ENTRA_AUTHORITY", default_value = mcp_entra_core::DEFAULT_AUTHORITY, value_name = "URL")]
+    /// Origin of the Microsoft cloud [default: https://login.microsoftonline.com]
+    #[arg(
+        long,
+        env = "MCP_ENTRA_AUTHORITY",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "URL"
+    )]
     authority: String,
 
     /// Redirect URI beside those of the known clients; repeat it, or separate by white space. A
@@ -134,12 +145,15 @@ pub(crate) struct Checked {
     pub(crate) settings: Settings,
     /// What the operator has to see to, since nothing here can.
     pub(crate) warning: Option<&'static str>,
+    /// What was left out and is known from the platform.
+    pub(crate) derived: Vec<Derived>,
 }
 
 impl ServeOptions {
     /// Checks everything together and reports every fault at once.
-    pub(crate) fn check(self) -> Result<Checked, Vec<String>> {
+    pub(crate) fn check(mut self) -> Result<Checked, Vec<String>> {
         let mut faults = Vec::new();
+        let derived = self.derive();
         let client_secret = client_secret().unwrap_or_else(|fault| {
             faults.push(fault);
             None
@@ -191,10 +205,35 @@ impl ServeOptions {
         }
         match (listen, upstream, settings) {
             (Ok(listen), Ok(upstream), Ok(settings)) if faults.is_empty() => {
-                Ok(Checked { listen, upstream, settings, warning })
+                Ok(Checked { listen, upstream, settings, warning, derived })
             }
             _ => Err(faults),
         }
+    }
+}
+
+impl ServeOptions {
+    /// Fills in what the operator left out, and says what it was.
+    fn derive(&mut self) -> Vec<Derived> {
+        let mut derived = azure::derive(|name| std::env::var(name).ok(), &self.upstream);
+        derived.retain(|known| {
+            let option = match known.option {
+                "authority" => &mut self.authority,
+                "client-id" => &mut self.client_id,
+                "listen" => &mut self.listen,
+                "resource" => &mut self.resource,
+                _ => &mut self.tenant,
+            };
+            let left_out = option.is_empty();
+            if left_out {
+                option.clone_from(&known.value);
+            }
+            left_out
+        });
+        if self.listen.is_empty() {
+            self.listen = DEFAULT_LISTEN.into();
+        }
+        derived
     }
 }
 

@@ -12,9 +12,10 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use mcp_entra_core::Resource;
-use mcp_entra_driver::client::{causes, http_connector, tls_config};
-use mcp_entra_driver::{ClientError, PassedBody};
+use mcp_entra_driver::PassedBody;
+use mcp_entra_driver::client::{causes, http_connector};
 use mcp_entra_hyper::server::ClientAddr;
+use rustls::ClientConfig;
 use url::Url;
 
 /// Headers that concern one connection and are not passed on (RFC 9110 section 7.6.1).
@@ -48,9 +49,9 @@ pub(crate) struct Proxy {
 pub(crate) type ProxyBody = Either<Full<Bytes>, Incoming>;
 
 impl Proxy {
-    pub(crate) fn new(upstream: &Url, resource: &Resource) -> Result<Self, ClientError> {
+    pub(crate) fn new(upstream: &Url, resource: &Resource, tls: ClientConfig) -> Self {
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls_config()?)
+            .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
             .wrap_connector(http_connector());
@@ -58,14 +59,14 @@ impl Proxy {
             .pool_timer(TokioTimer::new())
             .build(connector);
         let (scheme, host) = resource.origin().split_once("://").unwrap_or_default();
-        Ok(Self {
+        Self {
             client,
             origin: upstream.origin().ascii_serialization(),
             path: upstream.path().to_owned(),
             public_path: resource.path().to_owned(),
             public_host: HeaderValue::try_from(host).unwrap_or(HeaderValue::from_static("")),
             public_scheme: HeaderValue::try_from(scheme).unwrap_or(HeaderValue::from_static("")),
-        })
+        }
     }
 
     /// Passes a request on and streams the answer back.
@@ -137,7 +138,8 @@ mod tests {
     use super::*;
 
     fn proxy(upstream: &str, resource: &str) -> Proxy {
-        Proxy::new(&upstream.parse().unwrap(), &resource.parse().unwrap()).unwrap()
+        let tls = mcp_entra_driver::client::tls_config().unwrap();
+        Proxy::new(&upstream.parse().unwrap(), &resource.parse().unwrap(), tls)
     }
 
     #[test]

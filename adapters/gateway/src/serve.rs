@@ -9,7 +9,8 @@ use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use mcp_entra_core::{Facade, Principal, Settings};
-use mcp_entra_driver::{ClientError, Driver, PassedBody};
+use mcp_entra_driver::client::tls_config;
+use mcp_entra_driver::{Client, ClientError, Driver, PassedBody};
 use mcp_entra_hyper::Service;
 use mcp_entra_hyper::server::{self, Limits};
 use tokio::net::TcpListener;
@@ -26,8 +27,11 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     pub(crate) fn new(settings: Settings, upstream: &Url) -> Result<Self, ClientError> {
-        let proxy = Proxy::new(upstream, settings.resource())?;
-        Ok(Self { driver: Driver::new(Facade::new(settings))?, proxy })
+        // the machine's certificates are read once for both ways
+        let tls = tls_config()?;
+        let proxy = Proxy::new(upstream, settings.resource(), tls.clone());
+        let client = Client::with_tls_config(tls);
+        Ok(Self { driver: Driver::with_client(Facade::new(settings), client), proxy })
     }
 
     /// Serves until `shutdown` completes.
