@@ -198,8 +198,11 @@ fn parameters(
 }
 
 /// RFC 8707 section 2, on both legs: every `resource` names us, or the token would be for another.
+/// Copilot CLI names us by the client id, as Entra does; that is us too.
 pub(crate) fn check_resource(form: &Form<'_>, settings: &Settings) -> Result<(), OAuthError> {
-    match form.all("resource").find(|value| !settings.resource().is_named_by(value)) {
+    let is_ours =
+        |value: &&str| settings.resource().is_named_by(value) || settings.is_audience(value);
+    match form.all("resource").find(|value| !is_ours(value)) {
         None => Ok(()),
         Some(other) => Err(OAuthError::new(
             ErrorCode::InvalidTarget,
@@ -416,6 +419,8 @@ mod tests {
             "https://mcp.example.com/mcp",
             "https://mcp.example.com/mcp/",
             "https://MCP.example.com:443/mcp",
+            "99999999-8888-4777-8666-555555555555",
+            "api://99999999-8888-4777-8666-555555555555",
         ] {
             assert_eq!(value(&[("resource", ours)], "resource"), None);
         }
