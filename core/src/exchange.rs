@@ -47,7 +47,7 @@ pub enum Step {
     Load(Load),
     /// Hand the request on, its head amended by [`Passing::amend_request`], and amend the head of
     /// the answer.
-    Pass(Box<Passing>),
+    Pass(Passing),
     /// Buffer the body up to a limit, then resume.
     Read(ReadBody),
     /// Answer.
@@ -245,7 +245,7 @@ pub struct ReadBody {
 
 #[derive(Debug)]
 pub(crate) enum BodyPurpose {
-    Operation(Box<Passing>),
+    Operation(Passing),
     Registration(UnixTime),
     Token(Option<HeaderValue>),
 }

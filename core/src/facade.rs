@@ -87,7 +87,7 @@ impl Facade {
         let Some(route) = self.route(path) else {
             return match self.is_resource(path) {
                 true => self.authenticate(head, cx),
-                false => Step::Pass(Box::new(Passing::new(self.clone(), None))),
+                false => Step::Pass(Passing::new(self.clone(), None)),
             };
         };
         let read = |purpose| Step::Read(ReadBody::new(self.clone(), purpose));
@@ -277,7 +277,7 @@ impl Facade {
                 &self.0.required,
             ));
         }
-        let passing = Box::new(Passing::new(self.clone(), Some(caller)));
+        let passing = Passing::new(self.clone(), Some(caller));
         if reads_body {
             return Step::Read(ReadBody::new(self.clone(), BodyPurpose::Operation(passing)));
         }
@@ -285,7 +285,7 @@ impl Facade {
     }
 
     /// Holds what the caller may do against what its operations need.
-    pub(crate) fn allowed(&self, passing: Box<Passing>, operations: &Operations) -> Step {
+    pub(crate) fn allowed(&self, passing: Passing, operations: &Operations) -> Step {
         let rules = self.settings().operation_rules().iter();
         let applying = rules.filter(|rule| operations.iter().any(|o| rule.applies_to(o)));
         let needed: Vec<&ScopeName> = applying.flat_map(OperationRule::scopes).collect();

@@ -4,7 +4,7 @@
 //! at a time, however many requests wait. What was good stays in use while Entra is away: the
 //! discovery document for as long as it takes, the keys for a day. A token that names an unknown
 //! key causes at most one fetch in five minutes, as Microsoft advises, so that forged tokens cost
-//! nothing.
+//! nothing; where that fetch fails it is tried again after a moment, which is longer each time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,16 +95,20 @@ impl Documents {
             Document::Keys => {
                 let mut attempts = self.keys.attempts.lock().await;
                 let held = self.keys.held.load_full();
-                let due = match held {
+                let (due, for_unknown_key) = match held {
                     // somebody else's fetch came in while this request waited
-                    Some(held) if held.fetched >= asked => false,
+                    Some(held) if held.fetched >= asked => (false, false),
                     Some(held) if held.fetched.elapsed() < KEEP_KEYS => {
-                        attempts.may_look_for_unknown_key()
+                        (attempts.may_look_for_unknown_key(), true)
                     }
-                    _ => true,
+                    _ => (true, false),
                 };
                 if due && attempts.may_try() {
                     self.fetch_keys(&mut attempts).await;
+                    // a fetch that failed has answered nothing, and has a wait of its own
+                    if for_unknown_key && attempts.failed == 0 {
+                        attempts.for_unknown_key = Some(Instant::now());
+                    }
                 }
             }
         }
@@ -213,11 +217,8 @@ impl Attempts {
         self.not_before.is_none_or(|not_before| Instant::now() >= not_before)
     }
 
-    fn may_look_for_unknown_key(&mut self) -> bool {
-        let may = self.for_unknown_key.is_none_or(|at| at.elapsed() >= UNKNOWN_KEY);
-        if may {
-            self.for_unknown_key = Some(Instant::now());
-        }
-        may
+    /// Whether the last fetch for an unknown key is long enough ago.
+    fn may_look_for_unknown_key(&self) -> bool {
+        self.for_unknown_key.is_none_or(|at| at.elapsed() >= UNKNOWN_KEY)
     }
 }

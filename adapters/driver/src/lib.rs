@@ -63,7 +63,7 @@ pub enum Outcome<B> {
     /// It is answered.
     Answered(Response<Bytes>),
     /// It may be handed on; its head is amended already, that of the answer is to be amended.
-    Passed(Request<PassedBody<B>>, Box<Passing>),
+    Passed(Request<PassedBody<B>>, Passing),
 }
 
 impl Driver {
