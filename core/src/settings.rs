@@ -272,6 +272,9 @@ impl Settings {
 
     /// Whether holding `scopes` amounts to holding `wanted`, by the operator's hierarchy.
     pub(crate) fn holds(&self, scopes: &[String], wanted: &ScopeName) -> bool {
+        if scopes.iter().any(|scope| scope == wanted.as_str()) {
+            return true;
+        }
         let mut held: Vec<&str> = scopes.iter().map(String::as_str).collect();
         let mut next = 0;
         while let Some(scope) = held.get(next).copied() {
