@@ -281,15 +281,11 @@ impl Settings {
             if scope == wanted.as_str() {
                 return true;
             }
-            for (broader, narrower) in &self.scope_implies {
-                if broader.as_str() == scope {
-                    held.extend(
-                        narrower
-                            .iter()
-                            .map(ScopeName::as_str)
-                            .filter(|n| !held.contains(n))
-                            .collect::<Vec<_>>(),
-                    );
+            let implied =
+                self.scope_implies.iter().filter(|(broader, _)| broader.as_str() == scope);
+            for narrower in implied.flat_map(|(_, narrower)| narrower) {
+                if !held.contains(&narrower.as_str()) {
+                    held.push(narrower.as_str());
                 }
             }
             next += 1;
