@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
@@ -74,7 +75,9 @@ impl Discovery {
         }
 
         let kept = KEPT.into_iter().filter_map(|name| {
-            let raw = members.raw(name).filter(|raw| !raw.get().contains(TENANT_TEMPLATE))?;
+            // read, since the template may be written with escapes
+            let value = members.get::<Value>(name)?;
+            let raw = members.raw(name).filter(|_| !value.to_string().contains(TENANT_TEMPLATE))?;
             Some((name, raw.to_owned()))
         });
         Ok(Self {

@@ -17,6 +17,10 @@ pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
 
 impl<'a> Members<'a> {
     pub(crate) fn parse(text: &'a [u8]) -> Result<Self, serde_json::Error> {
+        // of another kind of value the parser's error would quote what is there
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            return Err(serde_json::Error::custom("it does not begin with '{'"));
+        }
         serde_json::from_slice(text)
     }
 
