@@ -145,7 +145,9 @@ impl Driver {
                     read.resume(bytes)
                 }
                 Step::Load(load) => {
-                    documents.load(load.document()).await;
+                    // a caller who goes away takes no fetch along, for which others wait
+                    let (driver, document) = (self.clone(), load.document());
+                    _ = tokio::spawn(async move { driver.documents().load(document).await }).await;
                     load.resume(&documents.context(now()))
                 }
                 Step::Verify(verify) => match signature::check(&verify) {
