@@ -12,6 +12,7 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use mcp_entra_core::Resource;
+use mcp_entra_core::principal::IDENTITY_HEADERS;
 use mcp_entra_driver::PassedBody;
 use mcp_entra_driver::client::{causes, http_connector};
 use mcp_entra_hyper::server::ClientAddr;
@@ -127,6 +128,8 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
+        // what we say about the caller is not the client's to take away
+        .filter(|name: &HeaderName| !IDENTITY_HEADERS.contains(&name.as_str()))
         .collect();
     for name in HOP_BY_HOP.iter().chain(&named) {
         headers.remove(name);
@@ -163,14 +166,17 @@ mod tests {
     fn what_concerns_one_connection_stays_there() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
-            ("connection", "close, X-Secret"),
+            ("connection", "close, X-Secret, mcp-entra-roles"),
             ("x-secret", "1"),
             ("te", "trailers"),
             ("accept", "a"),
+            ("mcp-entra-roles", "none of the client's business"),
         ] {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         remove_hop_by_hop(&mut headers);
-        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
+        let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["accept", "mcp-entra-roles"]);
     }
 }
