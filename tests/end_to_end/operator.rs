@@ -285,7 +285,10 @@ async fn nothing_secret_is_ever_in_the_log() {
                 secrets.extend([refresh_token, access_token]);
             }
         }
-        secrets.extend(["canary-refresh-token", "canary-code", "canary.bearer", "canary-query"].map(String::from));
+        secrets.extend(
+            ["canary-refresh-token", "canary-code", "canary.bearer", "canary-query"]
+                .map(String::from),
+        );
 
         let log = world.gateway.log().text();
         assert!(log.contains("/oauth/token"), "{level}: the log is there");

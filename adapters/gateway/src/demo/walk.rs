@@ -224,7 +224,7 @@ impl Walk<'_> {
                 self.forwarded(&["scope", "resource", "client_secret"])
             ),
         );
-        said(Party::Entra, &describe(&tokens));
+        said(Party::Entra, describe(&tokens));
         if tokens.refresh_token().is_none() {
             return Err("there is no refresh token".into());
         }
@@ -280,7 +280,7 @@ impl Walk<'_> {
             .request_async(&|request| self.oauth_http(request))
             .await?;
         said(Party::McpEntra, &format!("to Entra ID with {}", self.forwarded(&["scope"])));
-        said(Party::Entra, &describe(&tokens));
+        said(Party::Entra, describe(&tokens));
         let response =
             self.client.call_tool(self.resource, tokens.access_token().secret(), "greet").await?;
         said(Party::McpServer, &tool_text(&response)?);
@@ -306,7 +306,7 @@ impl Walk<'_> {
             .set_pkce_verifier(verifier)
             .request_async(&|request| self.oauth_http(request))
             .await?;
-        said(Party::Entra, &describe(&tokens));
+        said(Party::Entra, describe(&tokens));
         let response = self
             .client
             .call_tool(self.resource, tokens.access_token().secret(), "delete_note")
@@ -364,15 +364,11 @@ fn oauth_client(client_id: &str, metadata: &Value) -> Result<OAuthClient, Failur
         .set_redirect_uri(RedirectUrl::new(REDIRECT_URI.into())?))
 }
 
-fn describe(tokens: &BasicTokenResponse) -> String {
-    let scopes: Vec<&str> =
-        tokens.scopes().into_iter().flatten().map(|scope| scope.as_str()).collect();
-    let refresh = if tokens.refresh_token().is_some() {
-        "and a refresh token"
-    } else {
-        "and no refresh token"
-    };
-    format!("200  an access token {refresh}; to the client scope={}", scopes.join(" "))
+fn describe(tokens: &BasicTokenResponse) -> &'static str {
+    match tokens.refresh_token() {
+        Some(_) => "200  an access token and a refresh token",
+        None => "200  an access token and no refresh token",
+    }
 }
 
 fn header<'r>(response: &'r Response<Bytes>, name: &str) -> &'r str {
