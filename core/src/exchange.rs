@@ -109,7 +109,7 @@ impl Load {
     pub fn resume(self, cx: &Context) -> Step {
         match self.purpose {
             Purpose::Metadata => Step::Respond(match &cx.discovery {
-                Some(discovery) => response::document(discovery.metadata()),
+                Some(discovery) => self.facade.metadata(discovery),
                 None => unavailable(),
             }),
             Purpose::Authenticate(authenticating) => {

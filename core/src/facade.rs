@@ -82,6 +82,9 @@ impl Facade {
 
     /// Begins an exchange: answers what is ours, authenticates what is for the protected resource,
     /// and passes everything else. Never fails, never panics.
+    ///
+    /// The path counts as it is written. In front of a router that normalises paths, where `//mcp`
+    /// is `/mcp`, use [`Self::authenticate`] behind it.
     pub fn begin(&self, head: &Parts, cx: &Context) -> Step {
         let path = head.uri.path();
         let Some(route) = self.route(path) else {
@@ -97,7 +100,7 @@ impl Facade {
                 Step::Respond(response::document(self.0.protected_resource.clone()))
             }
             (Route::AuthorizationServer, "GET" | "HEAD") => match &cx.discovery {
-                Some(discovery) => Step::Respond(response::document(discovery.metadata())),
+                Some(discovery) => Step::Respond(self.metadata(discovery)),
                 None => Step::Load(Load::for_metadata(self.clone())),
             },
             (Route::Authorize, "GET" | "HEAD") => {
@@ -166,6 +169,14 @@ impl Facade {
         let discovery = Discovery::parse(document, self.settings().authority())?;
         let metadata = authorization_server::metadata(&discovery, self.settings());
         Ok(discovery.with_metadata(metadata))
+    }
+
+    /// Our metadata, rendered already unless the document was read without us.
+    pub(crate) fn metadata(&self, discovery: &Discovery) -> Response<Bytes> {
+        response::document(match discovery.metadata() {
+            rendered if !rendered.is_empty() => rendered,
+            _ => authorization_server::metadata(discovery, self.settings()),
+        })
     }
 
     fn route(&self, path: &str) -> Option<Route> {

@@ -73,12 +73,21 @@ impl Operations {
             Err(_) => serde_json::from_slice(body).ok()?,
         };
         let mut operations = Vec::new();
-        for message in messages.iter().filter(|message| message.raw("method").is_some()) {
+        for message in &messages {
+            if disguises(message, &["method", "params"]) {
+                return None;
+            }
+            if message.raw("method").is_none() {
+                continue;
+            }
             let method = message.get::<String>("method")?;
             let params = match message.raw("params") {
                 None => Members::default(),
                 Some(raw) => Members::parse(raw.get().as_bytes()).ok()?,
             };
+            if disguises(&params, &["name", "uri"]) {
+                return None;
+            }
             // whichever of the two the server looks at, the other must not hide it
             let uri = params.get("uri").map(|name| Operation { method: method.clone(), name });
             let name = params.get("name").or_else(|| uri.is_none().then(String::new));
@@ -92,6 +101,14 @@ impl Operations {
     pub fn iter(&self) -> impl Iterator<Item = &Operation> {
         self.0.iter()
     }
+}
+
+/// Whether a member differs from one that counts by case alone: servers whose parser knows no
+/// case (Go's) would read another operation than we do.
+fn disguises(members: &Members<'_>, names: &[&str]) -> bool {
+    members
+        .names()
+        .any(|member| names.iter().any(|name| *name != member && name.eq_ignore_ascii_case(member)))
 }
 
 /// A method, and the name or URI of what it is called on.
@@ -184,6 +201,10 @@ mod tests {
             r#"{"method":1}"#,
             r#"{"method":"a","method":"b"}"#,
             r#"{"method":"tools/call","params":[1]}"#,
+            r#"{"method":"ping","Method":"tools/call"}"#,
+            r#"{"METHOD":"tools/call"}"#,
+            r#"{"method":"tools/call","Params":{"name":"delete_all"}}"#,
+            r#"{"method":"tools/call","params":{"name":"a","Name":"delete_all"}}"#,
             r#"{"method":"tools/call","params":{"name":"a","name":"b"}}"#,
         ] {
             assert_eq!(Operations::parse(body.as_bytes()), None, "{body}");

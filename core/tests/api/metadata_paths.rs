@@ -1,8 +1,10 @@
 //! The metadata at each of the paths that clients build, and while Entra cannot be reached.
 
+use std::sync::Arc;
+
 use http::Request;
-use mcp_entra_core::Options;
 use mcp_entra_core::exchange::Document;
+use mcp_entra_core::{Context, Discovery, Facade, Options, Settings, Step};
 use serde_json::{Value, json};
 
 use super::support::{Driver, json as read, options};
@@ -109,4 +111,23 @@ fn the_request_for_entras_document_has_nothing_of_a_clients() {
         "https://login.microsoftonline.com/11111111-2222-4333-8444-555555555555/v2.0/.well-known/openid-configuration"
     );
     assert!(request.headers().is_empty() && request.body().is_empty());
+}
+
+#[test]
+fn a_document_that_was_read_without_the_facade_gives_the_same_metadata() {
+    let settings = Settings::parse(&options()).unwrap();
+    let entra = include_bytes!("../fixtures/v2_tenant.json");
+    let alone = Discovery::parse(entra, settings.authority()).unwrap();
+    let facade = Facade::new(settings);
+    let rendered = facade.read_discovery(entra).unwrap();
+    let path = "/.well-known/oauth-authorization-server";
+    let (head, ()) = Request::get(path).body(()).unwrap().into_parts();
+    let answer = |discovery| {
+        let cx = Context { discovery: Some(Arc::new(discovery)), ..Context::default() };
+        match facade.begin(&head, &cx) {
+            Step::Respond(response) => read(&response),
+            step => panic!("{step:?}"),
+        }
+    };
+    assert_eq!(answer(alone), answer(rendered));
 }
