@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{HeaderValue, RETRY_AFTER};
+use http::header::{CONNECTION, HeaderValue, RETRY_AFTER};
 use http::{Request, Response, StatusCode};
 
 use crate::access_token::{AccessToken, TokenError, Unverified};
@@ -275,6 +275,8 @@ impl ReadBody {
                 let mut response = error_response.into_response();
                 if error == BodyError::TooLong {
                     *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+                    // the rest of the body is not read, so nothing can follow on the connection
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 return Step::Respond(response);
             }

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::authority::Authority;
+use crate::authority::{Authority, Tenant};
 use crate::guid::Guid;
 use crate::operation::OperationRule;
 use crate::options::{Fault, Options, SettingsError};
@@ -79,21 +79,13 @@ impl Settings {
             "give the Application (client) ID from the app registration's Overview",
         );
         let origin = or_default(&options.authority, DEFAULT_AUTHORITY);
-        let authority = match (Authority::parse(origin, "common"), options.tenant.as_str()) {
-            (Err(error), _) => {
-                let mend =
-                    "give the origin of the cloud, such as https://login.microsoftonline.com";
-                faults.push(Fault::new("authority", origin, error, mend));
-                None
-            }
-            (Ok(_), tenant) => Authority::parse(origin, tenant)
-                .map_err(|error| {
-                    let mend =
-                        "give the Directory (tenant) ID from the app registration's Overview";
-                    faults.push(Fault::new("tenant", tenant, error, mend));
-                })
-                .ok(),
-        };
+        let mend = "give the origin of the cloud, such as https://login.microsoftonline.com";
+        if let Err(error) = Authority::parse(origin, "common") {
+            faults.push(Fault::new("authority", origin, error, mend));
+        }
+        let mend = "give the Directory (tenant) ID from the app registration's Overview";
+        let tenant = read::<Tenant>(&mut faults, "tenant", &options.tenant, mend);
+        let authority = tenant.and_then(|tenant| Authority::parse(origin, tenant.as_str()).ok());
 
         let mend = "give the name from 'Expose an API' without the api:// part";
         let mut required: Vec<ScopeName> = all(&mut faults, "scope", &options.scopes, mend);

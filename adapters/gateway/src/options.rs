@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
-use mcp_entra_core::{Options, Settings, Trust};
+use mcp_entra_core::{Options, Settings};
 use url::Url;
 
 use crate::azure::{self, Derived};
@@ -11,8 +11,15 @@ use crate::easy_auth;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 
+const SECRET_HELP: &str =
+    "The client secret, for redirect URIs on the Web platform, has no flag, since every user of
+the machine can read command lines. Set one of
+  MCP_ENTRA_CLIENT_SECRET       the secret's value
+  MCP_ENTRA_CLIENT_SECRET_FILE  a file that holds it";
+
 /// What `serve` is told.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = SECRET_HELP)]
 pub(crate) struct ServeOptions {
     /// Address to listen on; port 0 takes a free one, and the log names it [default: 127.0.0.1:8080,
     /// or the port that the Azure Functions host gives]
@@ -166,6 +173,13 @@ impl ServeOptions {
             ));
         });
         let upstream = upstream(&self.upstream).map_err(|fault| faults.push(fault));
+        let mut warning = None;
+        if self.trust == "easy-auth" {
+            match easy_auth::check(|name| std::env::var(name).ok()) {
+                Ok(text) => warning = text,
+                Err(fault) => faults.push(fault),
+            }
+        }
         let words = |list: &[String]| -> Vec<String> {
             list.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect()
         };
@@ -196,13 +210,6 @@ impl ServeOptions {
                 faults.push(format!("{}{rest}", named(fault.option())));
             }
         });
-        let mut warning = None;
-        if settings.as_ref().is_ok_and(|settings| settings.trust() == Trust::EasyAuth) {
-            match easy_auth::check(|name| std::env::var(name).ok()) {
-                Ok(text) => warning = text,
-                Err(fault) => faults.push(fault),
-            }
-        }
         match (listen, upstream, settings) {
             (Ok(listen), Ok(upstream), Ok(settings)) if faults.is_empty() => {
                 Ok(Checked { listen, upstream, settings, warning, derived })
