@@ -17,7 +17,6 @@
 
 use std::fmt;
 
-use crate::error_page::ErrorPage;
 use crate::form::{Form, FormError};
 use crate::oauth_error::{ErrorCode, OAuthError};
 use crate::redirect_uri::{RedirectUri, RedirectUriError};
@@ -257,41 +256,6 @@ pub enum AuthorizeError {
         /// What is wrong with it.
         reason: RedirectUriError,
     },
-}
-
-impl AuthorizeError {
-    /// The page for the person at the browser.
-    pub fn to_html(&self) -> String {
-        let broken = "Start the connection again from your MCP client. If this page comes back, tell \
-            the maker of the client what it says.";
-        let nothing = "Nothing: the client sent a request that no server may accept.";
-        let reason;
-        let page = match self {
-            Self::UnlistedRedirectUri { uri } => ErrorPage {
-                happened: "Your MCP client wants the sign-in to end at an address that this server \
-                    does not know, so the sign-in was not started. No data was sent there.",
-                value: Some(uri),
-                user: "If you started this from your own MCP client, send this page to the person \
-                    who runs the MCP server. If you followed a link that somebody sent you, close \
-                    this page.",
-                operator: "If you know the client, add this address with --redirect-uri (or in \
-                    MCP_ENTRA_REDIRECT_URIS), and in Entra ID under App registrations > \
-                    Authentication: https addresses on the platform Web, http://localhost, \
-                    http://127.0.0.1 and private schemes on Mobile and desktop applications.",
-            },
-            Self::UnsoundRedirectUri { uri, reason: why } => {
-                reason = format!(
-                    "Your MCP client wants the sign-in to end at an address that cannot be allowed: {why}."
-                );
-                ErrorPage { happened: &reason, value: Some(uri), user: broken, operator: nothing }
-            }
-            other => {
-                reason = format!("Your MCP client sent a broken request: {other}.");
-                ErrorPage { happened: &reason, value: None, user: broken, operator: nothing }
-            }
-        };
-        page.to_html()
-    }
 }
 
 #[cfg(test)]

@@ -17,11 +17,12 @@ use crate::challenge::{Challenge, ChallengeError};
 use crate::discovery::{Discovery, DiscoveryError};
 use crate::exchange::{Authenticating, BodyPurpose, Context, Load, Passing, ReadBody, Step};
 use crate::operation::{OperationRule, Operations};
+use crate::platform::Trust;
 use crate::principal::{CLIENT_PRINCIPAL, Caller, Principal, is_identity_header, is_token_header};
 use crate::protected_resource::ProtectedResourceMetadata;
 use crate::response::{self, Reason};
 use crate::scope::ScopeName;
-use crate::settings::{Settings, Trust};
+use crate::settings::Settings;
 
 const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
 const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";

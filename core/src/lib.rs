@@ -77,6 +77,7 @@ mod oauth2;
 pub mod oauth_error;
 pub mod operation;
 mod options;
+mod platform;
 pub mod principal;
 pub mod protected_resource;
 pub mod redirect_uri;
@@ -97,11 +98,10 @@ pub use guid::{Guid, GuidError};
 pub use http;
 pub use key_set::KeySet;
 pub use options::{Fault, Options, SettingsError};
+pub use platform::{Platform, Trust, UnknownWord};
 pub use principal::Principal;
 pub use resource::{Resource, ResourceError};
 pub use response::Reason;
-pub use settings::{
-    DEFAULT_AUTHORITY, DEFAULT_SCOPE, MAX_CLOCK_SKEW, Platform, Settings, Trust, UnknownWord,
-};
+pub use settings::{DEFAULT_AUTHORITY, DEFAULT_SCOPE, MAX_CLOCK_SKEW, Settings};
 pub use time::UnixTime;
 pub use upstream::UpstreamError;

@@ -25,10 +25,11 @@ use crate::entra_error::{EntraError, Meaning};
 use crate::form::Form;
 use crate::json::Members;
 use crate::oauth_error::{ErrorCode, OAuthError};
+use crate::platform::Platform;
 use crate::redirect_uri::RedirectUri;
 use crate::response::{self, Reason};
 use crate::scope::ApiName;
-use crate::settings::{Platform, Settings};
+use crate::settings::Settings;
 use crate::upstream::UpstreamError;
 
 /// The most octets of a token request that are read: tokens and codes have a few thousand.
