@@ -1,4 +1,4 @@
-//! mcp-entra for [axum](::axum): the sign-in endpoints as a [`Router`], authentication as a layer
+//! mcp-entra for [`axum`]: the sign-in endpoints as a [`Router`], authentication as a layer
 //! on your own routes, and who calls as an extractor.
 //!
 //! ```no_run

@@ -7,9 +7,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use http_body_util::{Either, Full};
 
-use crate::{Driver, Outcome, PassedBody};
+use crate::{Answer, Driver, PassedBody};
 
 /// Puts a [`Driver`] in front of a service.
 #[derive(Clone, Debug)]
@@ -55,8 +54,6 @@ pub struct Service<S> {
     inner: S,
 }
 
-type Answer<R> = Response<Either<Full<Bytes>, R>>;
-
 impl<S, B, R> tower_service::Service<Request<B>> for Service<S>
 where
     S: tower_service::Service<Request<PassedBody<B>>, Response = Response<R>>
@@ -87,16 +84,7 @@ where
                 Scope::ByPath => driver.drive(request).await,
                 Scope::Every => driver.authenticate(request).await,
             };
-            match outcome {
-                Outcome::Answered(response) => {
-                    Ok(response.map(|body| Either::Left(Full::new(body))))
-                }
-                Outcome::Passed(request, passing) => {
-                    let (mut head, body) = inner.call(request).await?.into_parts();
-                    passing.amend_response(&mut head);
-                    Ok(Response::from_parts(head, Either::Right(body)))
-                }
-            }
+            outcome.complete(move |request| inner.call(request)).await
         })
     }
 }

@@ -66,6 +66,32 @@ pub enum Outcome<B> {
     Passed(Request<PassedBody<B>>, Passing),
 }
 
+/// An answer of ours, or of the service behind.
+pub type Answer<R> = Response<Either<Full<Bytes>, R>>;
+
+impl<B> Outcome<B> {
+    /// Answers, or asks the service behind and completes its answer.
+    ///
+    /// # Errors
+    /// That of the service behind.
+    pub async fn complete<F, R, E>(
+        self,
+        behind: impl FnOnce(Request<PassedBody<B>>) -> F,
+    ) -> Result<Answer<R>, E>
+    where
+        F: Future<Output = Result<Response<R>, E>>,
+    {
+        match self {
+            Self::Answered(response) => Ok(response.map(|body| Either::Left(Full::new(body)))),
+            Self::Passed(request, passing) => {
+                let (mut head, body) = behind(request).await?.into_parts();
+                passing.amend_response(&mut head);
+                Ok(Response::from_parts(head, Either::Right(body)))
+            }
+        }
+    }
+}
+
 impl Driver {
     /// A driver for a facade, with the machine's root certificates.
     ///

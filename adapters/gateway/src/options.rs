@@ -1,5 +1,7 @@
 //! The options of `mcp-entra serve`: every one is a flag and an environment variable.
 
+#![allow(rustdoc::bare_urls, rustdoc::invalid_html_tags, reason = "clap prints these comments")]
+
 use std::net::SocketAddr;
 
 use clap::Args;

@@ -1,4 +1,4 @@
-//! mcp-entra for [hyper](::hyper): a [`Service`] in front of yours, and a [`server`] to run it.
+//! mcp-entra for [`hyper`]: a [`Service`] in front of yours, and a [`server`] to run it.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -32,8 +32,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use http_body_util::{Either, Full};
-use mcp_entra_driver::Outcome;
+use mcp_entra_driver::Answer;
 pub use mcp_entra_driver::{Driver, PassedBody};
 
 pub mod server;
@@ -51,8 +50,6 @@ impl<S> Service<S> {
         Self { driver, inner }
     }
 }
-
-type Answer<R> = Response<Either<Full<Bytes>, R>>;
 
 impl<S, B, R> hyper::service::Service<Request<B>> for Service<S>
 where
@@ -73,16 +70,7 @@ where
     fn call(&self, request: Request<B>) -> Self::Future {
         let Self { driver, inner } = self.clone();
         Box::pin(async move {
-            match driver.drive(request).await {
-                Outcome::Answered(response) => {
-                    Ok(response.map(|body| Either::Left(Full::new(body))))
-                }
-                Outcome::Passed(request, passing) => {
-                    let (mut head, body) = inner.call(request).await?.into_parts();
-                    passing.amend_response(&mut head);
-                    Ok(Response::from_parts(head, Either::Right(body)))
-                }
-            }
+            driver.drive(request).await.complete(move |request| inner.call(request)).await
         })
     }
 }
