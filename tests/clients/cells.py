@@ -79,8 +79,8 @@ def step_up(exchanges, said):
 
 
 def table(rows):
-    """`rows`: a name and its cells, in the order of COLUMNS."""
-    lines = [["client", *COLUMNS], *[[name, *[cells[c] for c in COLUMNS]] for name, cells in rows]]
+    """`rows`: a name, its cells, and what was expected of them."""
+    lines = [["client", *COLUMNS], *[[name, *[cells[c] for c in COLUMNS]] for name, cells, _ in rows]]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     lines.insert(1, ["-" * width for width in widths])
     return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines)

@@ -256,8 +256,9 @@ def run(wanted, logs):
             for row in profiles:
                 if tuple(row.get("flags", [])) == flags:
                     found, reason = play(row, world)
-                    rows.append((row["name"], found))
-                    surprises += [f"{s} ({reason})" for s in cells.surprises(row["name"], found, row.get("expected", {}))]
+                    expected = {c: {"link": row["evidence"], **cell} for c, cell in row.get("expected", {}).items()}
+                    rows.append((row["name"], found, expected))
+                    surprises += [f"{s} ({reason})" for s in cells.surprises(row["name"], found, expected)]
             log.with_name(log.name + "-exchanges.log").write_text("\n\n".join(map(str, world.recorder.exchanges)))
     order = [row["name"] for row in profiles]
     return sorted(rows, key=lambda row: order.index(row[0])), surprises

@@ -11,23 +11,32 @@ import time
 from pathlib import Path
 
 import cells
-from world import HERE, INSTALLED, World
+from world import BINARIES, HERE, INSTALLED, World
 
 # Long enough for a sign-in and a call on a busy machine, short enough to wait for.
 LIFETIME = 8
 
 
 def version(pin):
-    """The exact version that a requirements file or package.json pins."""
+    """The exact version that a requirements file, package.json or Cargo.lock pins."""
     file, package = pin
     text = (HERE / file).read_text()
+    if file.endswith(".lock"):
+        return re.search(rf'^name = "{re.escape(package)}"\nversion = "(.*)"$', text, re.MULTILINE)[1]
     if file.endswith(".json"):
         return json.loads(text)["dependencies"][package]
     return re.search(rf"^{re.escape(package)}==(\S+)", text, re.MULTILINE)[1]
 
 
+def label(row):
+    """The name with the version; where it tells the major version, in the place of that."""
+    exact = version(row["pin"])
+    name, replaced = re.subn(rf"\b{exact.split('.')[0]}\b", exact, row["name"])
+    return (name if replaced else f"{name} {exact}") + (", consented to all" if "consented" in row else "")
+
+
 def command(parts, url):
-    places = {"here": HERE, "installed": INSTALLED, "url": url, "node22": node22(), "chromium": shutil.which("chromium")}
+    places = {"here": HERE, "installed": INSTALLED, "binaries": BINARIES, "url": url, "node22": node22(), "chromium": shutil.which("chromium")}
     return [part.format(**places) for part in parts]
 
 
@@ -113,9 +122,9 @@ def run(wanted, logs):
     for row in json.loads((HERE / "clients.json").read_text()):
         if wanted and row["name"] not in wanted:
             continue
-        name = f"{row['name']} {version(row['pin'])}" + (", consented to all" if "consented" in row else "")
+        name, expected = label(row), row.get("expected", {})
         print(f"{name} …", flush=True)
         found = drive(row, logs / re.sub(r"[^\w.-]+", "-", name))
-        rows.append((name, found))
-        surprises += cells.surprises(name, found, row.get("expected", {}))
+        rows.append((name, found, expected))
+        surprises += cells.surprises(name, found, expected)
     return rows, surprises
