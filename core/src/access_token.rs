@@ -17,7 +17,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use crate::authority::{PERSONAL_ACCOUNTS_TENANT, Tenant};
 use crate::discovery::Discovery;
 use crate::guid::Guid;
 use crate::json::Members;
@@ -137,7 +136,9 @@ impl Unverified {
     ) -> Result<AccessToken, TokenError> {
         let claims = self.claims;
         let tenant = claims.tenant_id;
-        check_tenant(&tenant, discovery, settings)?;
+        if !settings.accepts_tenant(&tenant, discovery.issuer().tenant()) {
+            return Err(TokenError::Tenant { tenant });
+        }
         let v1 = v1_issuer(discovery, &tenant);
         let v2 = discovery.issuer().for_tenant(&tenant);
         let good = match claims.version.as_deref() {
@@ -242,24 +243,6 @@ fn read_header(header: &[u8]) -> Result<String, TokenError> {
         }
     }
     members.get::<String>("kid").ok_or(TokenError::Missing { claim: "kid" })
-}
-
-fn check_tenant(
-    tenant: &Guid,
-    discovery: &Discovery,
-    settings: &Settings,
-) -> Result<(), TokenError> {
-    let of_authority = match settings.authority().tenant() {
-        Tenant::Common => true,
-        Tenant::Organizations => tenant.as_str() != PERSONAL_ACCOUNTS_TENANT,
-        _ => discovery.issuer().tenant() == Some(*tenant),
-    };
-    let allowed = settings.allowed_tenants();
-    if of_authority && (allowed.is_empty() || allowed.contains(tenant)) {
-        Ok(())
-    } else {
-        Err(TokenError::Tenant { tenant: *tenant })
-    }
 }
 
 /// v1 tokens come from another host than v2 tokens of the same tenant.

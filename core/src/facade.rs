@@ -8,7 +8,6 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::access_token::TokenError;
-use crate::authority::{PERSONAL_ACCOUNTS_TENANT, Tenant};
 use crate::authorization_server::{
     self, AUTHORIZATION_ENDPOINT, REGISTRATION_ENDPOINT, TOKEN_ENDPOINT,
 };
@@ -245,18 +244,9 @@ impl Facade {
                     &self.0.required,
                 )),
                 Ok(principal) => {
-                    let (tenant, allowed) =
-                        (&principal.tenant_id, self.settings().allowed_tenants());
-                    let of_authority = match self.settings().authority().tenant() {
-                        Tenant::Common | Tenant::Domain(_) => true,
-                        Tenant::Consumers => tenant.as_str() == PERSONAL_ACCOUNTS_TENANT,
-                        Tenant::Id(id) => id == tenant,
-                        Tenant::Organizations => tenant.as_str() != PERSONAL_ACCOUNTS_TENANT,
-                    };
-                    if !of_authority || !(allowed.is_empty() || allowed.contains(tenant)) {
-                        return Step::Respond(
-                            self.refuse_token(TokenError::Tenant { tenant: *tenant }),
-                        );
+                    let tenant = principal.tenant_id;
+                    if !self.settings().accepts_tenant(&tenant, None) {
+                        return Step::Respond(self.refuse_token(TokenError::Tenant { tenant }));
                     }
                     self.authorized(Caller::new(principal), reads_body)
                 }

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::authority::{Authority, Tenant};
+use crate::authority::{Authority, PERSONAL_ACCOUNTS_TENANT, Tenant};
 use crate::guid::Guid;
 use crate::operation::OperationRule;
 use crate::options::{Fault, Options, SettingsError};
@@ -253,6 +253,19 @@ impl Settings {
     /// Whether the server behind receives the caller's access token.
     pub fn forwards_token(&self) -> bool {
         self.forward_token
+    }
+
+    /// Whether users of a tenant may call. `of_domain` is the tenant that a configured domain is
+    /// of, where Entra has said so.
+    pub(crate) fn accepts_tenant(&self, tenant: &Guid, of_domain: Option<Guid>) -> bool {
+        let of_authority = match self.authority.tenant() {
+            Tenant::Common => true,
+            Tenant::Consumers => tenant.as_str() == PERSONAL_ACCOUNTS_TENANT,
+            Tenant::Domain(_) => of_domain.is_none_or(|id| id == *tenant),
+            Tenant::Id(id) => id == tenant,
+            Tenant::Organizations => tenant.as_str() != PERSONAL_ACCOUNTS_TENANT,
+        };
+        of_authority && (self.allowed_tenants.is_empty() || self.allowed_tenants.contains(tenant))
     }
 
     /// Whether a token with this `aud` is for us.
