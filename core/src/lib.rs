@@ -47,6 +47,7 @@
 //! access_token  authorization_server  authorize  challenge  protected_resource  registration  token
 //! settings  discovery  key_set  entra_error      what the translations know
 //! authority  resource  operation  principal  redirect_uri  scope  aadsts  form  oauth_error
+//! known_client            the clients that are known, as data
 //! ```
 //!
 //! # Panics, errors
@@ -72,6 +73,7 @@ pub mod form;
 mod guid;
 mod json;
 pub mod key_set;
+pub mod known_client;
 #[cfg(feature = "oauth2")]
 mod oauth2;
 pub mod oauth_error;

@@ -19,77 +19,10 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
+use crate::known_client::KNOWN_CLIENTS;
+
 /// Entra's own limit on a registered redirect URI is 256; clients may add a port to it.
 pub const MAX_LENGTH: usize = 2048;
-
-/// The clients that are known, each with its redirect URIs. Loopback ones have no port: they
-/// stand for every port.
-pub const KNOWN_CLIENTS: &[KnownClient] = &[
-    KnownClient {
-        name: "Claude",
-        redirect_uris: &[
-            "https://claude.ai/api/mcp/auth_callback",
-            "https://claude.com/api/mcp/auth_callback",
-        ],
-    },
-    KnownClient {
-        name: "Claude Code",
-        redirect_uris: &["http://localhost/callback", "http://127.0.0.1/callback"],
-    },
-    KnownClient {
-        name: "ChatGPT",
-        redirect_uris: &["https://chatgpt.com/connector_platform_oauth_redirect"],
-    },
-    KnownClient {
-        name: "Cline, OpenCode",
-        redirect_uris: &["http://127.0.0.1/mcp/oauth/callback"],
-    },
-    KnownClient {
-        name: "Cursor",
-        redirect_uris: &[
-            "cursor://anysphere.cursor-mcp/oauth/callback",
-            "https://www.cursor.com/agents/mcp/oauth/callback",
-            "http://localhost/callback",
-        ],
-    },
-    KnownClient { name: "Gemini CLI", redirect_uris: &["http://localhost/oauth/callback"] },
-    KnownClient { name: "Goose", redirect_uris: &["http://127.0.0.1/oauth_callback"] },
-    KnownClient {
-        name: "MCP Inspector",
-        redirect_uris: &[
-            "http://localhost/oauth/callback",
-            "http://localhost/oauth/callback/debug",
-            "http://127.0.0.1/oauth/callback",
-        ],
-    },
-    KnownClient {
-        name: "mcp-remote",
-        redirect_uris: &["http://localhost/oauth/callback", "http://127.0.0.1/oauth/callback"],
-    },
-    KnownClient {
-        name: "Microsoft 365 Copilot",
-        redirect_uris: &["https://teams.microsoft.com/api/platform/v1.0/oAuthRedirect"],
-    },
-    KnownClient {
-        name: "Visual Studio Code",
-        redirect_uris: &[
-            "https://vscode.dev/redirect",
-            "https://insiders.vscode.dev/redirect",
-            "http://127.0.0.1/",
-        ],
-    },
-    KnownClient { name: "Zed", redirect_uris: &["http://127.0.0.1/callback"] },
-];
-
-/// A client whose redirect URIs are known.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct KnownClient {
-    /// What people call it.
-    pub name: &'static str,
-    /// Where it wants its codes.
-    pub redirect_uris: &'static [&'static str],
-}
 
 /// The redirect URIs to which a code may be sent.
 #[derive(Clone, Debug)]
