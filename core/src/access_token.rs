@@ -21,7 +21,7 @@ use crate::discovery::Discovery;
 use crate::guid::Guid;
 use crate::json::Members;
 use crate::key_set::SigningKey;
-use crate::principal::{Caller, Principal};
+use crate::principal::{Caller, Principal, is_application};
 use crate::settings::Settings;
 use crate::time::UnixTime;
 
@@ -159,11 +159,12 @@ impl Unverified {
         if !claims.audiences.iter().any(|audience| settings.is_audience(audience)) {
             return Err(TokenError::Audience);
         }
-        // an application is its own subject; a user's ID token may have roles too
-        let app = match claims.identity_type.as_deref() {
-            Some(identity_type) => identity_type == "app",
-            None => claims.subject.as_deref() == Some(claims.object_id.as_str()),
-        };
+        // a user's ID token may have roles too
+        let app = is_application(
+            claims.identity_type.as_deref(),
+            claims.subject.as_deref(),
+            &claims.object_id,
+        );
         let app_only = match &claims.scopes {
             Some(_) if claims.identity_type.as_deref() != Some("app") => false,
             None if app && !claims.roles.is_empty() => true,

@@ -39,6 +39,22 @@ impl AuthorizeError {
     }
 }
 
+/// The page for a person from whose address too many sign-ins come.
+pub(crate) fn too_many_requests(seconds: u64) -> String {
+    let happened = format!(
+        "Too many sign-ins were started from your address. In {seconds} seconds the next one may start."
+    );
+    ErrorPage {
+        happened: &happened,
+        value: None,
+        user: "Wait, then start the connection again from your MCP client.",
+        operator: "If many people share this address, raise the limit (--rate-limit, \
+            MCP_ENTRA_RATE_LIMITS). If this server is behind a proxy, see that --trusted-proxies \
+            counts it, since otherwise everybody has the proxy's address.",
+    }
+    .to_html()
+}
+
 /// What a page says: what happened, which value it is about, and who does what.
 #[derive(Clone, Copy, Debug)]
 struct ErrorPage<'a> {

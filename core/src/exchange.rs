@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderValue, RETRY_AFTER};
+use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, StatusCode};
 
 use crate::access_token::{AccessToken, TokenError, Unverified};
@@ -17,7 +17,7 @@ use crate::discovery::Discovery;
 use crate::facade::Facade;
 use crate::key_set::{KeySet, SigningKey};
 use crate::oauth_error::{ErrorCode, OAuthError};
-use crate::operation::{MAX_MESSAGE_LENGTH, Operations};
+use crate::operation::Operations;
 use crate::principal::{Caller, Principal};
 use crate::registration::{self, MAX_REGISTRATION_LENGTH};
 use crate::response;
@@ -35,6 +35,9 @@ pub struct Context {
     pub discovery: Option<Arc<Discovery>>,
     /// Entra's signing keys, once they were fetched.
     pub keys: Option<Arc<KeySet>>,
+    /// Whether newer keys were wanted and could not be fetched: a key that is not among `keys` may
+    /// be one of them.
+    pub keys_are_stale: bool,
     /// What an earlier exchange found out about the very token that this request brings, see
     /// [`Facade::bearer_token`].
     pub remembered: Option<Arc<AccessToken>>,
@@ -110,7 +113,7 @@ impl Load {
         match self.purpose {
             Purpose::Metadata => Step::Respond(match &cx.discovery {
                 Some(discovery) => self.facade.metadata(discovery),
-                None => unavailable(),
+                None => unavailable(NOT_FETCHED),
             }),
             Purpose::Authenticate(authenticating) => {
                 authenticating.resume(self.facade, cx, Some(self.document))
@@ -156,14 +159,18 @@ impl Authenticating {
         };
         let Some(discovery) = &cx.discovery else {
             return match loaded {
-                Some(_) => Step::Respond(unavailable()),
+                Some(_) => Step::Respond(unavailable(NOT_FETCHED)),
                 None => load(Document::Discovery, facade, self),
             };
         };
         let known = cx.keys.as_ref().and_then(|keys| keys.find(self.unverified.kid()));
         let Some(key) = known else {
             return match (loaded, &cx.keys) {
-                (Some(Document::Keys), None) => Step::Respond(unavailable()),
+                (Some(Document::Keys), None) => Step::Respond(unavailable(NOT_FETCHED)),
+                // a new sign-in would not help, and may not even be possible now
+                (Some(Document::Keys), Some(_)) if cx.keys_are_stale => {
+                    Step::Respond(unavailable(KEYS_ARE_STALE))
+                }
                 (Some(Document::Keys), Some(_)) => {
                     Step::Respond(facade.refuse_token(TokenError::UnknownKey))
                 }
@@ -258,7 +265,7 @@ impl ReadBody {
     /// The most octets to buffer; a longer body is [`BodyError::TooLong`].
     pub fn limit(&self) -> usize {
         match self.purpose {
-            BodyPurpose::Operation(_) => MAX_MESSAGE_LENGTH,
+            BodyPurpose::Operation(_) => self.facade.settings().max_message_length(),
             BodyPurpose::Registration(_) => MAX_REGISTRATION_LENGTH,
             BodyPurpose::Token(_) => MAX_TOKEN_REQUEST_LENGTH,
         }
@@ -273,8 +280,13 @@ impl ReadBody {
             Err(error) => {
                 let error_response = OAuthError::new(ErrorCode::InvalidRequest, error.to_string());
                 let mut response = error_response.into_response();
-                if error == BodyError::TooLong {
-                    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+                let status = match error {
+                    BodyError::Incomplete => None,
+                    BodyError::Timeout => Some(StatusCode::REQUEST_TIMEOUT),
+                    BodyError::TooLong => Some(StatusCode::PAYLOAD_TOO_LARGE),
+                };
+                if let Some(status) = status {
+                    *response.status_mut() = status;
                     // the rest of the body is not read, so nothing can follow on the connection
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
@@ -309,9 +321,12 @@ impl ReadBody {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BodyError {
-    /// The connection broke, or the client was too slow.
+    /// The connection broke.
     #[error("the request's body broke off")]
     Incomplete,
+    /// It took longer than the driver allows.
+    #[error("the request's body took too long to arrive")]
+    Timeout,
     /// Longer than [`ReadBody::limit`].
     #[error("the request's body is too long")]
     TooLong,
@@ -390,9 +405,13 @@ impl fmt::Debug for Passing {
     }
 }
 
-fn unavailable() -> Response<Bytes> {
-    let text = "Entra ID's documents could not be fetched yet; try again";
-    let mut response = OAuthError::new(ErrorCode::TemporarilyUnavailable, text).into_response();
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
-    response
+const NOT_FETCHED: &str = "Entra ID's documents could not be fetched yet; try again";
+const KEYS_ARE_STALE: &str =
+    "the token's key is not known, and Entra ID cannot be asked for newer ones just now; try again";
+/// In seconds; after a failure the driver tries again about as soon.
+const RETRY: u64 = 5;
+
+fn unavailable(text: &'static str) -> Response<Bytes> {
+    let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, text);
+    response::retry_after(error.into_response(), RETRY)
 }

@@ -14,7 +14,9 @@ use crate::authorization_server::{
 use crate::authorize::{Authorization, authorize};
 use crate::challenge::{Challenge, ChallengeError};
 use crate::discovery::{Discovery, DiscoveryError};
+use crate::error_page;
 use crate::exchange::{Authenticating, BodyPurpose, Context, Load, Passing, ReadBody, Step};
+use crate::oauth_error::{ErrorCode, OAuthError};
 use crate::operation::{OperationRule, Operations};
 use crate::platform::Trust;
 use crate::principal::{CLIENT_PRINCIPAL, Caller, Principal, is_identity_header, is_token_header};
@@ -48,6 +50,17 @@ enum Route {
     Authorize,
     ProtectedResource,
     Register,
+    Token,
+}
+
+/// An endpoint that anybody may call and that costs something: what a host may want to limit.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum SignInEndpoint {
+    /// Where browsers begin; each request leads one to Entra.
+    Authorize,
+    /// Where clients register.
+    Register,
+    /// Where codes and refresh tokens are exchanged; each request goes to Entra.
     Token,
 }
 
@@ -147,6 +160,39 @@ impl Facade {
             (Trust::Token, Ok(Some(value))) => bearer(value),
             _ => None,
         }
+    }
+
+    /// The sign-in endpoint that a request is for, for hosts that limit how often one may ask. None
+    /// for everything else, and for the question that a browser asks beforehand.
+    pub fn sign_in_endpoint(&self, head: &Parts) -> Option<SignInEndpoint> {
+        if head.method == Method::OPTIONS {
+            return None;
+        }
+        match self.route(head.uri.path())? {
+            Route::Authorize => Some(SignInEndpoint::Authorize),
+            Route::Register => Some(SignInEndpoint::Register),
+            Route::Token => Some(SignInEndpoint::Token),
+            Route::AuthorizationServer | Route::ProtectedResource => None,
+        }
+    }
+
+    /// The answer for one who asks too often: 429 (RFC 6585 section 4), a page where a person looks
+    /// and an OAuth error where a program does. `wait` is in seconds.
+    pub fn too_many_requests(&self, endpoint: SignInEndpoint, wait: u64) -> Response<Bytes> {
+        let text = "too many requests from this address; try again later";
+        let mut response = match endpoint {
+            SignInEndpoint::Authorize => {
+                let page = error_page::too_many_requests(wait);
+                let mut page = response::page(StatusCode::TOO_MANY_REQUESTS, page);
+                page.extensions_mut().insert(Reason(text.into()));
+                page
+            }
+            SignInEndpoint::Register | SignInEndpoint::Token => {
+                OAuthError::new(ErrorCode::TemporarilyUnavailable, text).into_response()
+            }
+        };
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        response::retry_after(response, wait)
     }
 
     /// Every path that is ours, for routers that want to know beforehand.

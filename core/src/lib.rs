@@ -95,7 +95,7 @@ mod upstream;
 pub use authority::{Authority, AuthorityError, PERSONAL_ACCOUNTS_TENANT, Tenant};
 pub use discovery::Discovery;
 pub use exchange::{Context, Step};
-pub use facade::Facade;
+pub use facade::{Facade, SignInEndpoint};
 pub use guid::{Guid, GuidError};
 pub use http;
 pub use key_set::KeySet;

@@ -9,7 +9,8 @@ use std::str::FromStr;
 use crate::json::Members;
 use crate::scope::ScopeName;
 
-/// The most octets of an MCP message that are read to find its operation.
+/// The most octets of an MCP message that are read to find its operation, if the operator says
+/// nothing else.
 pub const MAX_MESSAGE_LENGTH: usize = 4 * 1024 * 1024;
 
 /// `tools/call:delete_*=mcp.write`.

@@ -40,6 +40,9 @@ pub struct Options {
     pub app_roles: Vec<String>,
     /// Seconds by which clocks may differ; `None` for [`crate::MAX_CLOCK_SKEW`].
     pub clock_skew: Option<u64>,
+    /// The most octets of an MCP message that has to be read for `operation_scopes`; `None` for
+    /// [`crate::operation::MAX_MESSAGE_LENGTH`].
+    pub max_message_length: Option<usize>,
     /// `token` or `easy-auth`; empty for `token`.
     pub trust: String,
     /// Whether the server behind receives the caller's access token.

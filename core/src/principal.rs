@@ -108,11 +108,9 @@ impl Principal {
             guid(&["oid", "http://schemas.microsoft.com/identity/claims/objectidentifier"])?;
         let subject =
             one(&["sub", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"])?;
-        // a user's session in the browser has no scope either; an application is its own subject
-        let app = match one(&["idtyp"])? {
-            Some(identity_type) => identity_type == "app",
-            None => subject.as_deref() == Some(object_id.as_str()),
-        };
+        let identity_type = one(&["idtyp"])?;
+        let app = is_application(identity_type.as_deref(), subject.as_deref(), &object_id);
+        // a user's session in the browser has no scope either
         let app_only = scopes.is_none() && app;
         Ok(Self {
             tenant_id,
@@ -157,6 +155,19 @@ impl Principal {
             let value = HeaderValue::try_from(percent_encoded(&value?)).ok()?;
             Some((HeaderName::from_static(name), value))
         })
+    }
+}
+
+/// Whether claims are of an application that acts for no user: `idtyp` says so; where it is left
+/// out, as it is unless the app registration asks for it, an application is its own subject.
+pub(crate) fn is_application(
+    identity_type: Option<&str>,
+    subject: Option<&str>,
+    object_id: &Guid,
+) -> bool {
+    match identity_type {
+        Some(identity_type) => identity_type == "app",
+        None => subject == Some(object_id.as_str()),
     }
 }
 

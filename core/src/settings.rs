@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use crate::authority::{Authority, PERSONAL_ACCOUNTS_TENANT, Tenant};
 use crate::guid::Guid;
-use crate::operation::OperationRule;
+use crate::operation::{MAX_MESSAGE_LENGTH, OperationRule};
 use crate::options::{Fault, Options, SettingsError};
 use crate::platform::{Platform, Trust};
 use crate::redirect_uri::{RedirectPolicy, RedirectUri};
@@ -40,6 +40,7 @@ pub struct Settings {
     operation_rules: Vec<OperationRule>,
     app_roles: Vec<String>,
     clock_skew: u64,
+    max_message_length: usize,
     trust: Trust,
     forward_token: bool,
 }
@@ -162,6 +163,15 @@ impl Settings {
                 "set the machine's clock by NTP",
             ));
         }
+        let max_message_length = options.max_message_length.unwrap_or(MAX_MESSAGE_LENGTH);
+        if max_message_length == 0 {
+            faults.push(Fault::new(
+                "max-message-length",
+                "0",
+                "no message is that short",
+                "give a number of octets, such as 4194304",
+            ));
+        }
 
         let parts = (resource, client_id, authority, platform, trust);
         let (Some(resource), Some(client_id), Some(authority), Some(platform), Some(trust)) = parts
@@ -190,6 +200,7 @@ impl Settings {
             operation_rules,
             app_roles: options.app_roles.clone(),
             clock_skew,
+            max_message_length,
             trust,
             forward_token: options.forward_token,
         })
@@ -243,6 +254,11 @@ impl Settings {
     /// Seconds by which clocks may differ.
     pub fn clock_skew(&self) -> u64 {
         self.clock_skew
+    }
+
+    /// The most octets of an MCP message that are read to find its operation.
+    pub fn max_message_length(&self) -> usize {
+        self.max_message_length
     }
 
     /// Whose word on the caller is taken.

@@ -47,6 +47,11 @@ fn not_once_its_key_is_gone() {
     driver.keys = Some(key_set_of(&[jwk("next", None, None)]));
     let reason = driver.run(call(&token)).verdict().unwrap_err();
     assert_eq!(reason, "the token is signed by an unknown key");
+    driver.keys_are_stale = true;
+    let response = driver.run(call(&token)).response();
+    assert_eq!(response.status(), 503, "the key may be one of those that could not be fetched");
+    assert_eq!(response.headers()["retry-after"], "5");
+    assert!(!response.headers().contains_key("www-authenticate"), "a sign-in would not help");
     driver.keys = None;
     assert_eq!(driver.run(call(&token)).response().status(), 503);
     driver.keys = Some(super::tokens::key_set());

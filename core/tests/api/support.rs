@@ -46,6 +46,8 @@ pub(crate) struct Driver {
     pub(crate) keys: Option<Arc<KeySet>>,
     /// Whether both are there from the start.
     pub(crate) warm: bool,
+    /// Whether newer keys cannot be had.
+    pub(crate) keys_are_stale: bool,
     pub(crate) remembered: Option<Arc<AccessToken>>,
     pub(crate) answers: VecDeque<Result<Response<Bytes>, UpstreamError>>,
 }
@@ -80,6 +82,7 @@ impl Driver {
             discovery,
             keys,
             warm: true,
+            keys_are_stale: false,
             remembered: None,
             answers: VecDeque::new(),
         }
@@ -98,6 +101,7 @@ impl Driver {
         let body: Bytes = body.into();
         let mut cx = Context {
             now: UnixTime(self.now),
+            keys_are_stale: self.keys_are_stale,
             remembered: self.remembered.clone(),
             ..Context::default()
         };
