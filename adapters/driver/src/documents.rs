@@ -7,6 +7,7 @@
 //! nothing; where that fetch fails it is tried again after a moment, which is longer each time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -44,6 +45,8 @@ pub struct Documents {
 #[derive(Debug)]
 struct Slot<T> {
     held: ArcSwapOption<Held<T>>,
+    /// Whether the last fetch brought nothing.
+    fetch_failed: AtomicBool,
     attempts: Mutex<Attempts>,
 }
 
@@ -71,6 +74,7 @@ impl Documents {
             now,
             discovery: self.discovery.get(),
             keys: self.keys.get().filter(|_| self.keys.age() < KEEP_KEYS),
+            keys_are_stale: self.keys.fetch_failed.load(Ordering::Relaxed),
             remembered: None,
         }
     }
@@ -178,6 +182,7 @@ impl<T> Slot<T> {
     }
 
     fn put(&self, fetched: Result<T, String>, uri: &str, attempts: &mut Attempts) {
+        self.fetch_failed.store(fetched.is_err(), Ordering::Relaxed);
         match fetched {
             Ok(document) => {
                 let held = Held { document: Arc::new(document), fetched: Instant::now() };
@@ -207,7 +212,11 @@ impl<T> Slot<T> {
 
 impl<T> Default for Slot<T> {
     fn default() -> Self {
-        Self { held: ArcSwapOption::empty(), attempts: Mutex::default() }
+        Self {
+            held: ArcSwapOption::empty(),
+            fetch_failed: AtomicBool::default(),
+            attempts: Mutex::default(),
+        }
     }
 }
 

@@ -39,12 +39,15 @@ pub use mcp_entra_core as core;
 use documents::Documents;
 use signature::VerifiedTokens;
 
-/// How long a client may take to send a body that we read.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to send a body that is read, if nothing else is said.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Drives exchanges. Cheap to clone; clones share the client, the documents and the memory.
 #[derive(Clone, Debug)]
-pub struct Driver(Arc<Shared>);
+pub struct Driver {
+    shared: Arc<Shared>,
+    body_timeout: Duration,
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -104,17 +107,25 @@ impl Driver {
     /// A driver with a client of your own making.
     pub fn with_client(facade: Facade, client: Client) -> Self {
         let documents = Documents::new(facade.clone(), client.clone());
-        Self(Arc::new(Shared { facade, client, documents, verified: VerifiedTokens::default() }))
+        let verified = VerifiedTokens::default();
+        let shared = Arc::new(Shared { facade, client, documents, verified });
+        Self { shared, body_timeout: BODY_TIMEOUT }
+    }
+
+    /// The same driver with another bound on the time in which a body that is read must arrive.
+    #[must_use]
+    pub fn with_body_timeout(self, body_timeout: Duration) -> Self {
+        Self { body_timeout, ..self }
     }
 
     /// The facade.
     pub fn facade(&self) -> &Facade {
-        &self.0.facade
+        &self.shared.facade
     }
 
     /// Entra's documents as they are held.
     pub fn documents(&self) -> &Documents {
-        &self.0.documents
+        &self.shared.documents
     }
 
     /// Answers a request, or gives leave to pass it, by its path.
@@ -144,7 +155,7 @@ impl Driver {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let Shared { facade, client, documents, verified } = &*self.0;
+        let Shared { facade, client, documents, verified } = &*self.shared;
         let (mut head, body) = request.into_parts();
         let mut body = Some(Either::Right(body));
         let mut cx = documents.context(now());
@@ -164,7 +175,9 @@ impl Driver {
                 }
                 Step::Read(read) => {
                     let bytes = match body.take() {
-                        Some(Either::Right(untouched)) => read_body(&read, untouched).await,
+                        Some(Either::Right(untouched)) => {
+                            read_body(&read, untouched, self.body_timeout).await
+                        }
                         _ => Err(BodyError::Incomplete),
                     };
                     body = bytes.clone().ok().map(|bytes| Either::Left(Full::new(bytes)));
@@ -197,16 +210,17 @@ impl Driver {
     }
 }
 
-async fn read_body<B>(read: &ReadBody, body: B) -> Result<Bytes, BodyError>
+async fn read_body<B>(read: &ReadBody, body: B, timeout: Duration) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let body = Limited::new(body, read.limit());
-    match tokio::time::timeout(BODY_TIMEOUT, Box::pin(body).collect()).await {
+    match tokio::time::timeout(timeout, Box::pin(body).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLong),
-        Ok(Err(_)) | Err(_) => Err(BodyError::Incomplete),
+        Ok(Err(_)) => Err(BodyError::Incomplete),
+        Err(_) => Err(BodyError::Timeout),
     }
 }
 

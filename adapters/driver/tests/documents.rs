@@ -47,6 +47,15 @@ impl World {
         }
     }
 
+    /// The status of the authorization server's metadata.
+    async fn metadata(&self) -> u16 {
+        let request = Request::get("/.well-known/oauth-authorization-server");
+        match self.driver.drive(request.body(Full::new(Bytes::new())).expect("a request")).await {
+            Outcome::Answered(response) => response.status().as_u16(),
+            Outcome::Passed(..) => panic!("it is ours to answer"),
+        }
+    }
+
     fn fetches(&self, endpoint: Endpoint) -> usize {
         let requests = self.entra.requests();
         requests.iter().filter(|request| request.endpoint == Some(endpoint)).count()
@@ -119,6 +128,35 @@ async fn keys_are_kept_for_a_day_without_entra_and_not_longer() {
     }
     later(60 * SECOND).await;
     assert_eq!(world.call(&token).await, 200);
+}
+
+/// Metadata, calls with tokens that were seen and ones that were not, over a whole day.
+#[tokio::test]
+async fn after_one_good_fetch_a_day_passes_without_entra() {
+    let world = World::new().await;
+    assert_eq!(world.metadata().await, 200);
+    let seen = world.token();
+    assert_eq!(world.call(&seen).await, 200);
+    for endpoint in Endpoint::ALL {
+        world.entra.set_fault(endpoint, Some(Fault::Outage));
+    }
+    let driver = world.driver.clone();
+    let fresh = tokio::spawn(async move { driver.documents().keep_fresh().await });
+    for hour in 1..24 {
+        later(documents::REFRESH).await;
+        assert_eq!(world.metadata().await, 200, "hour {hour}");
+        assert_eq!(world.call(&seen).await, 200, "hour {hour}");
+        assert_eq!(world.call(&world.token()).await, 200, "hour {hour}: not seen before");
+        assert!(world.driver.documents().is_ready(), "hour {hour}");
+    }
+    // a key that came up meanwhile cannot be told from a forged one, and neither is refused
+    world.entra.roll_keys();
+    assert_eq!(world.call(&world.token()).await, 503);
+
+    later(documents::REFRESH).await;
+    assert_eq!(world.call(&seen).await, 503, "a day is over");
+    assert_eq!(world.metadata().await, 200, "where it is has no end");
+    fresh.abort();
 }
 
 #[tokio::test]
