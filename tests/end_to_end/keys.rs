@@ -151,7 +151,11 @@ async fn a_key_that_was_rolled_while_entra_was_away_is_found_when_it_is_back() {
     world.entra.set_fault(Endpoint::Keys, Some(Fault::Outage));
     // a sign-in would bring another token with that key, if it were possible at all
     assert_eq!(status(&world, &token).await, 503);
-    assert_eq!(status(&world, &forged(&world, "nobodys")).await, 503, "nor can it be called forged");
+    assert_eq!(
+        status(&world, &forged(&world, "nobodys")).await,
+        503,
+        "nor can it be called forged"
+    );
     world.entra.set_fault(Endpoint::Keys, None);
 
     let found = async {

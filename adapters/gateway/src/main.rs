@@ -4,10 +4,12 @@
 //! | | |
 //! |---|---|
 //! | `options` | the flags and variables of `serve`, checked as a whole |
+//! | `limits` | the flags and variables of what clients may cost |
 //! | `azure` | what Azure's platforms say of themselves, for options that were left out |
 //! | `easy_auth` | whether Easy Auth's word can be taken here |
 //! | `serve` | the gateway: the driver in front, the proxy behind |
-//! | `proxy` | the way to the MCP server |
+//! | `proxy`, `paced_body` | the way to the MCP server |
+//! | `rate_limit` | how often one address may ask |
 //! | `demo` | the whole path on loopback, with a stand-in for Entra ID |
 
 use std::process::ExitCode;
@@ -19,8 +21,11 @@ mod azure;
 #[cfg(feature = "demo")]
 mod demo;
 mod easy_auth;
+mod limits;
 mod options;
+mod paced_body;
 mod proxy;
+mod rate_limit;
 mod serve;
 
 /// Let MCP clients sign in with Microsoft Entra ID
@@ -91,7 +96,7 @@ async fn serve(options: options::ServeOptions) -> ExitCode {
     let resource = checked.settings.resource().to_string();
     let authority = checked.settings.authority().origin().to_owned();
     let tenant = checked.settings.authority().tenant().to_string();
-    let gateway = match serve::Gateway::new(checked.settings, &checked.upstream) {
+    let gateway = match serve::Gateway::new(checked.settings, &checked.upstream, &checked.limits) {
         Ok(gateway) => gateway,
         Err(error) => {
             eprintln!("mcp-entra: {error}");
@@ -109,9 +114,26 @@ async fn serve(options: options::ServeOptions) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    raise_file_limit(checked.limits.server.connections);
     tracing::info!(%address, resource, upstream = %checked.upstream, authority, tenant, "listening");
     gateway.serve(listener, shutdown()).await;
     ExitCode::SUCCESS
+}
+
+/// Each connection is one file, and one more to the server behind. A system that gives less by
+/// default than it allows is asked for what it allows.
+fn raise_file_limit(connections: usize) {
+    let wanted =
+        u64::try_from(connections).unwrap_or(u64::MAX).saturating_mul(2).saturating_add(64);
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(files) if files < wanted => tracing::warn!(
+            files,
+            "the system allows fewer open files than --max-connections {connections} may need; \
+             raise the limit (ulimit -n), or lower the option"
+        ),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "how many files may be open is not known"),
+    }
 }
 
 /// Completes at SIGTERM, as platforms send it, or at Ctrl-C.

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::azure::{self, Derived};
 use crate::easy_auth;
+use crate::limits::{LimitOptions, Limits};
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 
@@ -144,6 +145,9 @@ pub(crate) struct ServeOptions {
     /// of the user
     #[arg(long, env = "MCP_ENTRA_FORWARD_TOKEN")]
     forward_token: bool,
+
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 /// The options, checked.
@@ -152,6 +156,7 @@ pub(crate) struct Checked {
     pub(crate) listen: SocketAddr,
     pub(crate) upstream: Url,
     pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
     /// What the operator has to see to, since nothing here can.
     pub(crate) warning: Option<&'static str>,
     /// What was left out and is known from the platform.
@@ -185,6 +190,7 @@ impl ServeOptions {
         let words = |list: &[String]| -> Vec<String> {
             list.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect()
         };
+        let limits = self.limits.check(&mut faults);
         let settings = Settings::parse(&Options {
             resource: self.resource,
             tenant: self.tenant,
@@ -202,6 +208,8 @@ impl ServeOptions {
             operation_scopes: words(&self.operation_scopes),
             app_roles: words(&self.app_roles),
             clock_skew: Some(self.clock_skew),
+            // what is too short is told already
+            max_message_length: Some(limits.message_length.max(1)),
             trust: self.trust,
             forward_token: self.forward_token,
         })
@@ -214,7 +222,7 @@ impl ServeOptions {
         });
         match (listen, upstream, settings) {
             (Ok(listen), Ok(upstream), Ok(settings)) if faults.is_empty() => {
-                Ok(Checked { listen, upstream, settings, warning, derived })
+                Ok(Checked { listen, upstream, settings, limits, warning, derived })
             }
             _ => Err(faults),
         }
@@ -284,8 +292,9 @@ fn upstream(text: &str) -> Result<Url, String> {
 }
 
 /// The flag and the variable of an option, for a message.
-fn named(option: &str) -> String {
-    let plural = ["redirect-uri", "allowed-tenant", "audience", "operation-scope", "app-role"];
+pub(crate) fn named(option: &str) -> String {
+    let plural =
+        ["redirect-uri", "allowed-tenant", "audience", "operation-scope", "app-role", "rate-limit"];
     let s = if plural.contains(&option) { "S" } else { "" };
     let variable = format!("MCP_ENTRA_{}{s}", option.to_ascii_uppercase().replace('-', "_"));
     match option {

@@ -1,9 +1,12 @@
 //! The way to the MCP server behind: heads amended, bodies streamed and never buffered.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{
     CONNECTION, CONTENT_TYPE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{Either, Full};
@@ -18,6 +21,9 @@ use mcp_entra_driver::client::{causes, http_connector};
 use mcp_entra_hyper::server::ClientAddr;
 use rustls::ClientConfig;
 use url::Url;
+
+use crate::limits::Limits;
+use crate::paced_body::{PacedBody, PauseError};
 
 /// Headers that concern one connection and are not passed on (RFC 9110 section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 8] = [
@@ -37,7 +43,9 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 /// Passes requests on to one MCP server.
 #[derive(Clone, Debug)]
 pub(crate) struct Proxy {
-    client: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, PassedBody<Incoming>>,
+    client: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, SentBody>,
+    body_timeout: Duration,
+    timeout: Option<Duration>,
     /// Scheme and authority of the server behind.
     origin: String,
     /// Its path, which stands for the public one.
@@ -47,10 +55,16 @@ pub(crate) struct Proxy {
     public_scheme: HeaderValue,
 }
 
+type SentBody = PacedBody<PassedBody<Incoming>>;
 pub(crate) type ProxyBody = Either<Full<Bytes>, Incoming>;
 
 impl Proxy {
-    pub(crate) fn new(upstream: &Url, resource: &Resource, tls: ClientConfig) -> Self {
+    pub(crate) fn new(
+        upstream: &Url,
+        resource: &Resource,
+        tls: ClientConfig,
+        limits: &Limits,
+    ) -> Self {
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
@@ -62,6 +76,8 @@ impl Proxy {
         let (scheme, host) = resource.origin().split_once("://").unwrap_or_default();
         Self {
             client,
+            body_timeout: limits.body_timeout,
+            timeout: limits.upstream_timeout,
             origin: upstream.origin().ascii_serialization(),
             path: upstream.path().to_owned(),
             public_path: resource.path().to_owned(),
@@ -91,15 +107,30 @@ impl Proxy {
         if let Some(address) = address.and_then(|ip| HeaderValue::try_from(ip.to_string()).ok()) {
             head.headers.append(X_FORWARDED_FOR, address);
         }
-        match self.client.request(Request::from_parts(head, body)).await {
+        let body = PacedBody::new(body, self.body_timeout);
+        let asked = self.client.request(Request::from_parts(head, body));
+        let answered = match self.timeout {
+            None => Ok(asked.await),
+            Some(timeout) => tokio::time::timeout(timeout, asked).await,
+        };
+        let Ok(answered) = answered else {
+            tracing::warn!(upstream = %self.origin, "the MCP server behind did not answer in time");
+            let text = "the MCP server behind did not answer in time\n";
+            return answer(StatusCode::GATEWAY_TIMEOUT, text);
+        };
+        match answered {
             Ok(response) => {
                 let (mut head, body) = response.into_parts();
                 remove_hop_by_hop(&mut head.headers);
                 Response::from_parts(head, Either::Right(body))
             }
+            Err(error) if PauseError::caused(&error) => answer(
+                StatusCode::REQUEST_TIMEOUT,
+                "the body of the request took too long to arrive\n",
+            ),
             Err(error) => {
                 tracing::warn!(error = %causes(&error), upstream = %self.origin, "the MCP server behind did not answer");
-                answer(StatusCode::BAD_GATEWAY, "the MCP server behind did not answer")
+                answer(StatusCode::BAD_GATEWAY, "the MCP server behind did not answer\n")
             }
         }
     }
@@ -118,6 +149,8 @@ pub(crate) fn answer(status: StatusCode, text: &'static str) -> Response<ProxyBo
     *response.status_mut() = status;
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, text);
+    let nosniff = HeaderValue::from_static("nosniff");
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, nosniff);
     response
 }
 
@@ -142,7 +175,8 @@ mod tests {
 
     fn proxy(upstream: &str, resource: &str) -> Proxy {
         let tls = mcp_entra_driver::client::tls_config().unwrap();
-        Proxy::new(&upstream.parse().unwrap(), &resource.parse().unwrap(), tls)
+        let (upstream, resource) = (upstream.parse().unwrap(), resource.parse().unwrap());
+        Proxy::new(&upstream, &resource, tls, &Limits::default())
     }
 
     #[test]

@@ -5,38 +5,52 @@ use std::future::Future;
 use std::sync::Arc;
 
 use http::{Request, Response, StatusCode};
-use http_body_util::Either;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use mcp_entra_core::{Facade, Principal, Settings};
 use mcp_entra_driver::client::tls_config;
 use mcp_entra_driver::{Client, ClientError, Driver, PassedBody};
 use mcp_entra_hyper::Service;
-use mcp_entra_hyper::server::{self, Limits};
+use mcp_entra_hyper::server;
 use tokio::net::TcpListener;
 use url::Url;
 
+use crate::limits::Limits;
 use crate::proxy::{Proxy, ProxyBody, answer};
+use crate::rate_limit::RateLimits;
 
 /// A gateway that is ready to serve.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     driver: Driver,
     proxy: Proxy,
+    rates: Arc<RateLimits>,
+    limits: server::Limits,
 }
 
 impl Gateway {
-    pub(crate) fn new(settings: Settings, upstream: &Url) -> Result<Self, ClientError> {
+    pub(crate) fn new(
+        settings: Settings,
+        upstream: &Url,
+        limits: &Limits,
+    ) -> Result<Self, ClientError> {
         // the machine's certificates are read once for both ways
         let tls = tls_config()?;
-        let proxy = Proxy::new(upstream, settings.resource(), tls.clone());
-        let client = Client::with_tls_config(tls);
-        Ok(Self { driver: Driver::with_client(Facade::new(settings), client), proxy })
+        let proxy = Proxy::new(upstream, settings.resource(), tls.clone(), limits);
+        let client = Client::with_tls_config(tls).with_timeout(limits.entra_timeout);
+        let driver = Driver::with_client(Facade::new(settings), client);
+        Ok(Self {
+            driver: driver.with_body_timeout(limits.body_timeout),
+            proxy,
+            rates: Arc::new(RateLimits::new(&limits.rates, limits.trusted_proxies)),
+            limits: limits.server,
+        })
     }
 
     /// Serves until `shutdown` completes.
     pub(crate) async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let Self { driver, proxy } = self;
+        let Self { driver, proxy, rates, limits } = self;
         let behind = service_fn(move |request: Request<PassedBody<Incoming>>| {
             let proxy = proxy.clone();
             async move {
@@ -51,18 +65,21 @@ impl Gateway {
         let gateway = {
             let driver = driver.clone();
             service_fn(move |request: Request<Incoming>| {
-                let health = health(&request, &driver);
-                let sign_in = sign_in.clone();
+                let (driver, rates, sign_in) = (driver.clone(), rates.clone(), sign_in.clone());
                 async move {
-                    match health {
-                        Some(health) => Ok(health.map(Either::Right)),
-                        None => sign_in.call(request).await,
+                    if let Some(health) = health(&request, &driver) {
+                        return Ok(health.map(Either::Right));
                     }
+                    let (head, body) = request.into_parts();
+                    if let Some(refusal) = rates.refusal(&head, driver.facade()) {
+                        return Ok(refusal.map(|body| Either::Left(Full::new(body))));
+                    }
+                    sign_in.call(Request::from_parts(head, body)).await
                 }
             })
         };
         tokio::select! {
-            () = server::serve(listener, gateway, Limits::default(), shutdown) => {}
+            () = server::serve(listener, gateway, limits, shutdown) => {}
             () = driver.documents().keep_fresh() => {}
         }
     }
