@@ -9,6 +9,7 @@ mod callers;
 mod documents;
 mod faults;
 mod keys;
+mod limits;
 mod operator;
 mod platforms;
 mod rmcp_client;

@@ -13,7 +13,7 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use rmcp::{ClientHandler, RoleClient, ServiceExt as _};
 use tokio::sync::{Mutex, mpsc};
 
-use crate::harness::{Sent, Server, Web, World, empty, json_body, pipe, text, within};
+use crate::harness::{Sent, Server, Web, World, empty, json_body, peak_memory, pipe, text, within};
 
 const MIB: usize = 1024 * 1024;
 
@@ -275,11 +275,4 @@ async fn options_is_answered_before_anything_else() {
     assert!(response.status().is_success());
     assert_eq!(response.headers()["access-control-allow-origin"], "*");
     assert!(world.behind.seen().is_empty());
-}
-
-/// The most octets that a process has had in memory, where the system tells.
-fn peak_memory(process: u32) -> Option<usize> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches(" kB").parse::<usize>().ok()? * 1024)
 }

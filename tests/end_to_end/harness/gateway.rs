@@ -155,6 +155,22 @@ impl Drop for Gateway {
     }
 }
 
+/// The octets that a process has in memory, where the system tells.
+pub(crate) fn memory(process: u32) -> Option<usize> {
+    status_line(process, "VmRSS:")
+}
+
+/// The most octets that a process has had in memory, where the system tells.
+pub(crate) fn peak_memory(process: u32) -> Option<usize> {
+    status_line(process, "VmHWM:")
+}
+
+fn status_line(process: u32, name: &str) -> Option<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<usize>().ok()? * 1024)
+}
+
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("some port is free");
     listener.local_addr().expect("it is bound").port()
