@@ -102,8 +102,20 @@ async fn a_connection_on_which_nothing_is_asked_is_closed_without_a_word() {
     let world = World::new(&["--header-timeout", "1"]).await;
     assert_eq!(Wire::to(&world.gateway).await.rest().await, "");
 
+    let get = "GET /healthz HTTP/1.1\r\nhost: h\r\n\r\n";
     let mut kept = Wire::to(&world.gateway).await;
-    kept.send("GET /healthz HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    kept.send(get).await;
+    assert_eq!(status_of(&kept.some().await), 200);
+    // longer than a first head may take: a proxy in front keeps its connections too
+    tokio::time::sleep(2 * SECOND).await;
+    kept.send(get).await;
+    assert_eq!(status_of(&kept.some().await), 200);
+    kept.send("GET /healthz HTTP/1.1\r\n").await;
+    assert_eq!(status_of(&kept.rest().await), 408, "a head that has begun has no longer");
+
+    let world = World::new(&["--idle-timeout", "1"]).await;
+    let mut kept = Wire::to(&world.gateway).await;
+    kept.send(get).await;
     let answer = kept.rest().await;
     assert_eq!((status_of(&answer), answer.matches("HTTP/1.1").count()), (200, 1), "{answer}");
 }

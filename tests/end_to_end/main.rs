@@ -7,10 +7,13 @@ mod harness;
 
 mod callers;
 mod documents;
+mod fault_table;
 mod faults;
 mod keys;
 mod limits;
+mod load;
 mod operator;
 mod platforms;
 mod rmcp_client;
+mod smuggling;
 mod streaming;

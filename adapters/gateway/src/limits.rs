@@ -43,10 +43,15 @@ pub(crate) struct LimitOptions {
     )]
     max_message_length: String,
 
-    /// How long the head of a request may take, and how long a connection may stay without one;
-    /// 408 where it began
+    /// How long the head of a request may take, and how long a connection may stay without a first
+    /// one; 408 where it began
     #[arg(long, env = "MCP_ENTRA_HEADER_TIMEOUT", default_value = "15", value_name = "SECONDS")]
     header_timeout: String,
+
+    /// How long a connection may stay open between two requests: longer than a proxy in front keeps
+    /// its own
+    #[arg(long, env = "MCP_ENTRA_IDLE_TIMEOUT", default_value = "300", value_name = "SECONDS")]
+    idle_timeout: String,
 
     /// How long a body that is read may take, and a pause in one that is passed on; then 408
     #[arg(long, env = "MCP_ENTRA_BODY_TIMEOUT", default_value = "30", value_name = "SECONDS")]
@@ -128,6 +133,7 @@ impl LimitOptions {
         let server = server::Limits {
             header_length,
             header_timeout: seconds("header-timeout", &self.header_timeout, 1..=DAY),
+            idle_timeout: seconds("idle-timeout", &self.idle_timeout, 1..=DAY),
             write_timeout: seconds("write-timeout", &self.write_timeout, 1..=DAY),
             drain: seconds("drain-timeout", &self.drain_timeout, 0..=DAY),
             connections: 0,
@@ -225,6 +231,7 @@ mod tests {
             "--max-message-length=2048",
             "--header-timeout=2",
             "--body-timeout=3",
+            "--idle-timeout=6",
             "--write-timeout=4",
             "--entra-timeout=5",
             "--upstream-timeout=0",
@@ -240,11 +247,12 @@ mod tests {
         let seconds = [
             limits.server.header_timeout,
             limits.body_timeout,
+            limits.server.idle_timeout,
             limits.server.write_timeout,
             limits.entra_timeout,
             limits.server.drain,
         ];
-        assert_eq!(seconds.map(|timeout| timeout.as_secs()), [2, 3, 4, 5, 0]);
+        assert_eq!(seconds.map(|timeout| timeout.as_secs()), [2, 3, 6, 4, 5, 0]);
         assert_eq!(limits.upstream_timeout, None);
         let rates = limits.rates.iter().map(|(endpoint, rate)| (*endpoint, rate.get()));
         assert_eq!(
@@ -266,6 +274,7 @@ mod tests {
             "--max-message-length=many",
             "--header-timeout=0",
             "--body-timeout=-1",
+            "--idle-timeout=0",
             "--write-timeout=1.5",
             "--entra-timeout=",
             "--upstream-timeout=86401",
@@ -280,6 +289,7 @@ mod tests {
             ("--max-message-length (MCP_ENTRA_MAX_MESSAGE_LENGTH)", "'many'"),
             ("--header-timeout (MCP_ENTRA_HEADER_TIMEOUT)", "'0'"),
             ("--body-timeout (MCP_ENTRA_BODY_TIMEOUT)", "'-1'"),
+            ("--idle-timeout (MCP_ENTRA_IDLE_TIMEOUT)", "'0'"),
             ("--write-timeout (MCP_ENTRA_WRITE_TIMEOUT)", "'1.5'"),
             ("--entra-timeout (MCP_ENTRA_ENTRA_TIMEOUT)", "''"),
             ("--upstream-timeout (MCP_ENTRA_UPSTREAM_TIMEOUT)", "'86401'"),
@@ -293,6 +303,6 @@ mod tests {
             let named = faults.iter().filter(|text| text.starts_with(&format!("{fault} {value}")));
             assert_eq!(named.count(), 1, "{fault} {value} in {faults:#?}");
         }
-        assert_eq!(faults.len(), 14, "{faults:#?}");
+        assert_eq!(faults.len(), 15, "{faults:#?}");
     }
 }

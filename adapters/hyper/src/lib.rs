@@ -35,6 +35,7 @@ use http_body::Body;
 use mcp_entra_driver::Answer;
 pub use mcp_entra_driver::{Driver, PassedBody};
 
+mod head_timer;
 pub mod server;
 
 /// A [`Driver`] in front of a hyper service, which sees what passes only.

@@ -13,11 +13,13 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
+
+use crate::head_timer::head_timer;
 
 /// So many connections above the limit are told so at a time; further ones wait to be accepted.
 const REFUSED_CONNECTIONS: usize = 256;
@@ -34,8 +36,11 @@ pub struct Limits {
     /// Connections at a time; further ones are answered with 503.
     pub connections: usize,
     /// How long a client may take to send the head of a request, and how long a connection may
-    /// stay without one. A head that began is answered with 408.
+    /// stay without a first one. A head that began is answered with 408.
     pub header_timeout: Duration,
+    /// How long a connection may stay open between two requests. Where a proxy in front keeps its
+    /// connections, longer than the proxy does, or now and then it uses one that is just closed.
+    pub idle_timeout: Duration,
     /// The most octets of a request's head, 8 KiB at least; a longer one is answered with 431.
     pub header_length: usize,
     /// How long a client may read nothing of what there is to read; then its connection is closed.
@@ -50,6 +55,7 @@ impl Default for Limits {
             connections: 10_000,
             header_timeout: Duration::from_secs(15),
             header_length: 64 * 1024,
+            idle_timeout: Duration::from_secs(300),
             write_timeout: Duration::from_secs(60),
             drain: Duration::from_secs(20),
         }
@@ -195,11 +201,12 @@ async fn run<S, R>(
     });
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.write_timeout));
+    let (stream, timer) = head_timer(Box::pin(stream), limits.header_timeout, limits.idle_timeout);
     let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(timer)
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(limits.header_length.max(LEAST_HEADER_LENGTH))
-        .serve_connection(TokioIo::new(Box::pin(stream)), service);
+        .serve_connection(TokioIo::new(stream), service);
 
     // where both are ready, what has arrived goes first
     let serving = tokio::select! {

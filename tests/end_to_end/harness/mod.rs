@@ -7,6 +7,7 @@
 //! | `mcp_server` | a real MCP server that remembers what it was sent |
 //! | `server` | a plain HTTP server of a test's own |
 //! | `web` | a plain HTTP client that follows nothing and hides nothing |
+//! | `tls` | TLS in front of the stand-in, with a certificate that is right or wrong |
 //! | `wire` | a connection by the octet |
 //! | `sign_in` | the steps of a sign-in, each by hand |
 
@@ -14,6 +15,7 @@ mod gateway;
 mod mcp_server;
 mod server;
 mod sign_in;
+mod tls;
 mod web;
 mod wire;
 mod world;
@@ -22,6 +24,7 @@ pub(crate) use gateway::{Gateway, Options, command, memory, peak_memory};
 pub(crate) use mcp_server::McpServer;
 pub(crate) use server::{Reply, Server, empty, pipe, text};
 pub(crate) use sign_in::{SignIn, Tokens, VERIFIER, browse, error_of};
+pub(crate) use tls::{Certificate, Tls};
 pub(crate) use web::{Sent, Web, header, json_body, query};
 pub(crate) use wire::{Wire, status_of};
 pub(crate) use world::World;

@@ -57,6 +57,15 @@ impl Web {
         self.send(request.body("").expect("a request")).await
     }
 
+    /// As [`Self::get_as`], where the server may go away.
+    pub(crate) async fn try_get_as(&self, token: &str, url: &str) -> Option<Response<Bytes>> {
+        let request = Request::get(url).header(AUTHORIZATION, format!("Bearer {token}"));
+        let request = request.body(super::empty()).expect("a request");
+        let (head, body) = within(url, self.0.request(request)).await.ok()?.into_parts();
+        let body = within(url, body.collect()).await.ok()?;
+        Some(Response::from_parts(head, body.to_bytes()))
+    }
+
     pub(crate) async fn post_form(&self, url: &str, form: &[(&str, &str)]) -> Response<Bytes> {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request =
