@@ -4,25 +4,28 @@
 //! The input is text, so that seeds and dictionaries read as what they are:
 //!
 //! ```text
-//! 0 1767225700 w          settings, the time, what the driver has: d and k, or w for both
+//! 0 1767225700 w          settings, the time, what the driver has: d and k, or w for both; o for
+//!                         both, and newer keys are not to be had; b for a body that breaks off,
+//!                         t for one that takes too long
 //! POST /oauth/token       the request, as in HTTP
 //! content-type: application/x-www-form-urlencoded
 //!
 //! grant_type=refresh_token&refresh_token=r
 //! %%
-//! 200                     each answer of Entra's, or the word timeout
+//! 200                     each answer of Entra's, or reset, unreachable or timeout
 //!
 //! {"access_token":"a"}
 //! ```
 //!
-//! `authorization: Claims {…}` becomes a bearer token with these claims and the key `pub-1`.
+//! `authorization: Claims {…}` becomes a bearer token with these claims and the key `pub-1`,
+//! `authorization: Unknown {…}` one with a key that nobody knows.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use mcp_entra_core::exchange::{BodyError, Document, Passing};
-use mcp_entra_core::{Context, Step, UnixTime, UpstreamError};
+use mcp_entra_core::{Context, Reason, Step, UnixTime, UpstreamError};
 
 use crate::oracle::{check_answer, check_upstream, knows_our_secret};
 use crate::setting::{SETTINGS, Setting};
@@ -56,14 +59,22 @@ pub fn check(script: &[u8]) {
         "w" => full.clone(),
         "d" => Context { discovery: full.discovery.clone(), ..cx },
         "k" => Context { keys: full.keys.clone(), ..cx },
+        "o" => Context { keys_are_stale: true, ..full.clone() },
         _ => cx,
     };
-    run(setting, request, &answers, cx, &full);
+    let body_error = match held {
+        "b" => Some(BodyError::Incomplete),
+        "t" => Some(BodyError::Timeout),
+        _ => None,
+    };
+    check_limit(setting, &request);
+    run(setting, request, body_error, &answers, cx, &full);
 }
 
 fn run(
     setting: &Setting,
     request: Request<Bytes>,
+    body_error: Option<BodyError>,
     answers: &[Answer],
     mut cx: Context,
     full: &Context,
@@ -75,7 +86,13 @@ fn run(
     let mut step = setting.facade.begin(&head, &cx);
     for _ in 0..8 {
         step = match step {
-            Step::Respond(response) => return check_answer(&response, settings),
+            Step::Respond(response) => {
+                // where newer keys are not to be had, nobody is told that a key is not known
+                let forged = response.extensions().get::<Reason>();
+                let forged = forged.is_some_and(|Reason(why)| why.contains("unknown key"));
+                assert!(!(forged && cx.keys_are_stale));
+                return check_answer(&response, settings);
+            }
             Step::Pass(passing) => return check_passing(&passing, head),
             Step::Load(load) => {
                 match load.document() {
@@ -87,8 +104,8 @@ fn run(
             Step::Read(read) => {
                 reads += 1;
                 assert_eq!(reads, 1);
-                let too_long = body.len() > read.limit();
-                read.resume(if too_long { Err(BodyError::TooLong) } else { Ok(body.clone()) })
+                let too_long = (body.len() > read.limit()).then_some(BodyError::TooLong);
+                read.resume(body_error.or(too_long).map_or(Ok(body.clone()), Err))
             }
             Step::Send(request, awaiting) => {
                 sent += 1;
@@ -102,6 +119,19 @@ fn run(
         };
     }
     panic!("it does not end: {step:?}");
+}
+
+/// What may be limited is answered, whatever asks for it.
+fn check_limit(setting: &Setting, request: &Request<Bytes>) {
+    let (head, ()) = request.clone().map(drop).into_parts();
+    if let Some(endpoint) = setting.facade.sign_in_endpoint(&head) {
+        let refusal = setting.facade.too_many_requests(endpoint, 1);
+        assert_eq!(
+            (refusal.status(), &refusal.headers()["retry-after"]),
+            (StatusCode::TOO_MANY_REQUESTS, &HeaderValue::from_static("1"))
+        );
+        check_answer(&refusal, setting.settings());
+    }
 }
 
 fn check_passing(passing: &Passing, mut head: http::request::Parts) {
@@ -135,7 +165,11 @@ fn read_answer(text: &[u8]) -> Answer {
     let (line, headers, body) = read_message(text);
     let status = line.split(' ').next().unwrap_or_default();
     let Ok(status) = StatusCode::from_bytes(status.as_bytes()) else {
-        return Err(UpstreamError::Timeout);
+        return Err(match status {
+            "reset" => UpstreamError::Incomplete,
+            "unreachable" => UpstreamError::Unreachable,
+            _ => UpstreamError::Timeout,
+        });
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -150,8 +184,11 @@ fn read_message(text: &[u8]) -> (String, HeaderMap, Bytes) {
     let mut headers = HeaderMap::new();
     for (name, value) in fields.lines().filter_map(|line| line.split_once(": ")) {
         let value = match value.strip_prefix("Claims ") {
-            Some(claims) => bearer(claims),
-            None => value.to_owned(),
+            Some(claims) => bearer("pub-1", claims),
+            None => match value.strip_prefix("Unknown ") {
+                Some(claims) => bearer("nobodys", claims),
+                None => value.to_owned(),
+            },
         };
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             headers.append(name, value);
@@ -160,9 +197,10 @@ fn read_message(text: &[u8]) -> (String, HeaderMap, Bytes) {
     (line.to_owned(), headers, Bytes::copy_from_slice(body))
 }
 
-fn bearer(claims: &str) -> String {
+fn bearer(kid: &str, claims: &str) -> String {
     let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
-    format!("Bearer {}.{}.AAAA", part(r#"{"alg":"RS256","kid":"pub-1"}"#), part(claims))
+    let header = format!(r#"{{"alg":"RS256","kid":"{kid}"}}"#);
+    format!("Bearer {}.{}.AAAA", part(&header), part(claims))
 }
 
 fn split<'a>(mut text: &'a [u8], by: &[u8]) -> Vec<&'a [u8]> {

@@ -27,7 +27,8 @@ type Row = Vec<String>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_tables_of_faults_are_true() {
-    let (entra, clocks, behind, clients) = tokio::join!(entra(), clocks(), behind(), clients());
+    let (entra, clocks, behind, clients) =
+        (entra().await, clocks().await, behind().await, clients().await);
     let mut measured = String::new();
     let mut section = |title: &str, heading: &[&str], rows: &[Row]| {
         _ = write!(measured, "\n## {title}\n\n{}", table(heading, rows));
@@ -94,8 +95,7 @@ struct Site {
 impl Site {
     async fn new(entra: Arc<EntraStandIn>, options: Options) -> Self {
         let behind = McpServer::start().await;
-        let options =
-            options.arguments(&["--entra-timeout", "2"]).or(&World::options(&entra, &behind.url()));
+        let options = options.or(&World::options(&entra, &behind.url()));
         let gateway = Gateway::start(&options).await;
         Self { entra, gateway, web: Web::new(), _behind: behind }
     }
@@ -153,8 +153,13 @@ async fn stand_in() -> Arc<EntraStandIn> {
     Arc::new(EntraStandIn::builder().start().await.expect("the stand-in starts"))
 }
 
+/// One after the other: what is compared with a time must not be kept waiting by its neighbours.
 async fn entra() -> Vec<Row> {
     let mut rows = Vec::new();
+    let mut add = |what: &str, cells: Vec<String>| {
+        rows.push([what.to_owned()].into_iter().chain(cells).collect());
+    };
+    let (broken, good) = (stand_in().await, stand_in().await);
     for (what, fault) in [
         ("does not answer", Fault::Slow(Duration::from_secs(60))),
         ("closes connections", Fault::Outage),
@@ -167,45 +172,53 @@ async fn entra() -> Vec<Row> {
         ("answers with nothing", Fault::Empty),
         ("redirects", Fault::Redirect("http://127.0.0.1:9/".into())),
     ] {
-        rows.push((what, tokio::spawn(faulty(fault))));
+        add(what, faulty(&broken, &good, fault).await);
     }
+    let (mut broken, mut good) =
+        (Tls::start(Certificate::Right).await, Tls::start(Certificate::Right).await);
     for (what, certificate) in [
         ("has the certificate of nobody known", Certificate::OfNobody),
         ("has the certificate of another name", Certificate::OfAnother),
         ("has an expired certificate", Certificate::Expired),
     ] {
-        rows.push((what, tokio::spawn(with_certificate(certificate))));
+        add(what, with_certificate(&mut broken, &mut good, certificate).await);
     }
-    rows.push(("cannot be connected to", tokio::spawn(elsewhere(refusing_authority().await))));
-    rows.push(("has no address", tokio::spawn(elsewhere("https://entra.invalid".into()))));
-    let mut table = Vec::new();
-    for (what, row) in rows {
-        let cells = row.await.unwrap_or_else(|error| panic!("{what}: {error}"));
-        table.push([what.to_owned()].into_iter().chain(cells).collect());
-    }
-    table
+    add("cannot be connected to", elsewhere(refusing_authority().await).await);
+    add("has no address", elsewhere("https://entra.invalid".into()).await);
+    rows
 }
 
-async fn faulty(fault: Fault) -> Vec<String> {
-    let (broken, good) = (stand_in().await, stand_in().await);
-    for endpoint in Endpoint::ALL {
-        broken.set_fault(endpoint, Some(fault.clone()));
-    }
-    let first = Site::new(broken, Options::default()).await.at_first().await;
-    let site = Site::new(good, Options::default()).await;
+async fn faulty(broken: &Arc<EntraStandIn>, good: &Arc<EntraStandIn>, fault: Fault) -> Vec<String> {
+    let options = match fault {
+        Fault::Slow(_) => Options::default().arguments(&["--entra-timeout", "2"]),
+        _ => Options::default(),
+    };
+    set_everywhere(broken, Some(&fault));
+    let first = Site::new(broken.clone(), options.clone()).await.at_first().await;
+    let site = Site::new(good.clone(), options).await;
     site.ready().await;
-    for endpoint in Endpoint::ALL {
-        site.entra.set_fault(endpoint, Some(fault.clone()));
-    }
-    [first, site.afterwards().await].concat()
+    set_everywhere(good, Some(&fault));
+    let afterwards = site.afterwards().await;
+    set_everywhere(good, None);
+    [first, afterwards].concat()
 }
 
-async fn with_certificate(certificate: Certificate) -> Vec<String> {
-    let (broken, mut good) = tokio::join!(Tls::start(certificate), Tls::start(Certificate::Right));
+fn set_everywhere(entra: &EntraStandIn, fault: Option<&Fault>) {
+    for endpoint in Endpoint::ALL {
+        entra.set_fault(endpoint, fault.cloned());
+    }
+}
+
+async fn with_certificate(
+    broken: &mut Tls,
+    good: &mut Tls,
+    certificate: Certificate,
+) -> Vec<String> {
     let options = |tls: &Tls| Options::default().variable("SSL_CERT_FILE", tls.certificates());
-    let first = Site::new(broken.entra.clone(), options(&broken)).await;
-    let first = first.at_first().await;
-    let site = Site::new(good.entra.clone(), options(&good)).await;
+    broken.show(certificate);
+    let first = Site::new(broken.entra.clone(), options(broken)).await.at_first().await;
+    good.show(Certificate::Right);
+    let site = Site::new(good.entra.clone(), options(good)).await;
     site.ready().await;
     good.show(certificate);
     [first, site.afterwards().await].concat()
@@ -317,7 +330,6 @@ async fn seen_of(upstream: &str, arguments: &[&str]) -> String {
 
 async fn clients() -> Vec<Row> {
     let world = World::new(&[
-        "--max-connections=2",
         "--max-header-length=8192",
         "--header-timeout=2",
         "--body-timeout=1",
@@ -349,10 +361,11 @@ async fn clients() -> Vec<Row> {
     ] {
         rows.push(vec![what.to_owned(), raw_cell(&world, &raw).await]);
     }
+    let world = World::new(&["--max-connections=2"]).await;
     // with the connection of the world's own client there are as many as may be
     let mut held = Wire::to(&world.gateway).await;
-    held.send(head).await;
-    assert_eq!(world.get("/healthz").await.status(), 200);
+    held.send("GET /healthz HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    assert_eq!(status_of(&held.some().await), 200);
     let seen = raw_cell(&world, &format!("{head}\r\n")).await;
     rows.push(vec!["is one more than `--max-connections`".to_owned(), seen]);
     rows

@@ -123,10 +123,9 @@ async fn serve(options: options::ServeOptions) -> ExitCode {
 /// Each connection is one file, and one more to the server behind. A system that gives less by
 /// default than it allows is asked for what it allows.
 fn raise_file_limit(connections: usize) {
-    let wanted =
-        u64::try_from(connections).unwrap_or(u64::MAX).saturating_mul(2).saturating_add(64);
-    match rlimit::increase_nofile_limit(wanted) {
-        Ok(files) if files < wanted => tracing::warn!(
+    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_mul(2);
+    match rlimit::increase_nofile_limit(needed.saturating_add(64)) {
+        Ok(files) if files < needed => tracing::warn!(
             files,
             "the system allows fewer open files than --max-connections {connections} may need; \
              raise the limit (ulimit -n), or lower the option"
