@@ -6,6 +6,8 @@
 mod harness;
 
 mod callers;
+#[cfg(unix)]
+mod child;
 mod documents;
 mod faults;
 mod keys;

@@ -13,6 +13,9 @@ use crate::easy_auth;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 
+/// Where a server that we start listens: at a free port.
+const BESIDE: &str = "http://127.0.0.1:0/mcp";
+
 const SECRET_HELP: &str =
     "The client secret, for redirect URIs on the Web platform, has no flag, since every user of
 the machine can read command lines. Set one of
@@ -44,7 +47,8 @@ pub(crate) struct ServeOptions {
     )]
     resource: String,
 
-    /// The MCP server behind, such as http://127.0.0.1:9000/mcp
+    /// The MCP server behind, such as http://127.0.0.1:9000/mcp. With a COMMAND port 0 takes a free one
+    /// [default with a COMMAND: http://127.0.0.1:0/mcp]
     #[arg(
         long,
         env = "MCP_ENTRA_UPSTREAM",
@@ -144,6 +148,11 @@ pub(crate) struct ServeOptions {
     /// of the user
     #[arg(long, env = "MCP_ENTRA_FORWARD_TOKEN")]
     forward_token: bool,
+
+    /// Starts the MCP server behind: a program and its arguments, after --. It is told its port in the
+    /// variable PORT, and ends with the gateway, as the gateway ends with it
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
 }
 
 /// The options, checked.
@@ -156,12 +165,17 @@ pub(crate) struct Checked {
     pub(crate) warning: Option<&'static str>,
     /// What was left out and is known from the platform.
     pub(crate) derived: Vec<Derived>,
+    /// What starts the server behind, if we do: a program and its arguments.
+    pub(crate) command: Vec<String>,
 }
 
 impl ServeOptions {
     /// Checks everything together and reports every fault at once.
     pub(crate) fn check(mut self) -> Result<Checked, Vec<String>> {
         let mut faults = Vec::new();
+        if self.upstream.is_empty() && !self.command.is_empty() {
+            self.upstream = BESIDE.into();
+        }
         let derived = self.derive();
         let client_secret = client_secret().unwrap_or_else(|fault| {
             faults.push(fault);
@@ -174,7 +188,8 @@ impl ServeOptions {
                 self.listen
             ));
         });
-        let upstream = upstream(&self.upstream).map_err(|fault| faults.push(fault));
+        let upstream = upstream(&self.upstream, self.command.is_empty());
+        let upstream = upstream.map_err(|fault| faults.push(fault));
         let mut warning = None;
         if self.trust == "easy-auth" {
             match easy_auth::check(|name| std::env::var(name).ok()) {
@@ -214,7 +229,8 @@ impl ServeOptions {
         });
         match (listen, upstream, settings) {
             (Ok(listen), Ok(upstream), Ok(settings)) if faults.is_empty() => {
-                Ok(Checked { listen, upstream, settings, warning, derived })
+                let command = self.command;
+                Ok(Checked { listen, upstream, settings, warning, derived, command })
             }
             _ => Err(faults),
         }
@@ -263,7 +279,7 @@ fn client_secret() -> Result<Option<String>, String> {
     }
 }
 
-fn upstream(text: &str) -> Result<Url, String> {
+fn upstream(text: &str, runs_already: bool) -> Result<Url, String> {
     let mend = "give the URL of the MCP server behind, such as http://127.0.0.1:9000/mcp";
     let fault = |problem: &str| format!("{} '{text}': {problem}; {mend}", named("upstream"));
     if text.is_empty() {
@@ -279,6 +295,9 @@ fn upstream(text: &str) -> Result<Url, String> {
         || url.password().is_some()
     {
         return Err(fault("it must have no query, fragment or user name"));
+    }
+    if runs_already && url.port() == Some(0) {
+        return Err(fault("port 0 is for a server that is started here, by a command after --"));
     }
     Ok(url)
 }

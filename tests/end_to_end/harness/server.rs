@@ -35,6 +35,16 @@ impl Server {
         F: Future<Output = Reply> + Send + 'static,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("some port is free");
+        Self::at(listener, handler)
+    }
+
+    pub(crate) fn at<F>(
+        listener: TcpListener,
+        handler: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Reply> + Send + 'static,
+    {
         let address = listener.local_addr().expect("it is bound");
         let serve = async move {
             let mut connections = JoinSet::new();
