@@ -66,7 +66,7 @@ pub(crate) async fn pass(
 }
 
 /// What the handler gets.
-pub(crate) fn invocation(
+pub fn invocation(
     head: &Parts,
     body: Option<&Bytes>,
     function: &Function,
@@ -134,7 +134,7 @@ fn canonical(name: &HeaderName) -> String {
 }
 
 /// What the caller gets.
-fn answer(result: &Value, output: &str) -> Result<Response<Body>, String> {
+pub fn answer(result: &Value, output: &str) -> Result<Response<Body>, String> {
     for line in field(result, "Logs").and_then(Value::as_array).into_iter().flatten() {
         eprintln!("functions-host-stand-in: the handler's log: {line}");
     }

@@ -15,7 +15,7 @@
 //! Not for production.
 
 mod app;
-mod envelope;
+pub mod envelope;
 mod forwarding;
 mod handler;
 mod proxying;
