@@ -10,6 +10,8 @@ mod callers;
 mod child;
 mod documents;
 mod faults;
+#[cfg(unix)]
+mod functions;
 mod keys;
 mod operator;
 mod platforms;

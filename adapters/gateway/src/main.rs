@@ -111,7 +111,7 @@ async fn serve(options: options::ServeOptions) -> ExitCode {
 }
 
 async fn listen_and_serve(checked: options::Checked) -> Result<(), String> {
-    let options::Checked { listen, mut upstream, settings, command, .. } = checked;
+    let options::Checked { listen, mut upstream, settings, command, envelope, .. } = checked;
     let resource = settings.resource().to_string();
     let authority = settings.authority().origin().to_owned();
     let tenant = settings.authority().tenant().to_string();
@@ -127,6 +127,7 @@ async fn listen_and_serve(checked: options::Checked) -> Result<(), String> {
         _ = upstream.set_port(Some(port));
     }
     let gateway = serve::Gateway::new(settings, &upstream).map_err(|error| error.to_string())?;
+    let gateway = gateway.in_envelopes_of(envelope.as_ref());
     tracing::info!(%address, resource, %upstream, authority, tenant, "listening");
     if command.is_empty() {
         gateway.serve(listener, shutdown()).await;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use clap::Args;
 use mcp_entra_core::{Options, Settings};
+use mcp_entra_functions::FunctionName;
 use url::Url;
 
 use crate::azure::{self, Derived};
@@ -149,6 +150,17 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "MCP_ENTRA_FORWARD_TOKEN")]
     forward_token: bool,
 
+    /// Name of the Azure Functions function whose invocations come as JSON, for apps that neither proxy nor
+    /// forward; nobody but the Functions host may reach this port then [default: no JSON is believed]
+    #[arg(
+        long,
+        env = "MCP_ENTRA_FUNCTIONS_ENVELOPE",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "FUNCTION"
+    )]
+    functions_envelope: String,
+
     /// Starts the MCP server behind: a program and its arguments, after --. It is told its port in the
     /// variable PORT, and ends with the gateway, as the gateway ends with it
     #[arg(last = true, value_name = "COMMAND")]
@@ -167,6 +179,8 @@ pub(crate) struct Checked {
     pub(crate) derived: Vec<Derived>,
     /// What starts the server behind, if we do: a program and its arguments.
     pub(crate) command: Vec<String>,
+    /// The function whose invocations come in the envelope, if they do.
+    pub(crate) envelope: Option<FunctionName>,
 }
 
 impl ServeOptions {
@@ -190,6 +204,8 @@ impl ServeOptions {
         });
         let upstream = upstream(&self.upstream, self.command.is_empty());
         let upstream = upstream.map_err(|fault| faults.push(fault));
+        let envelope = envelope(&self.functions_envelope, listen.as_ref().ok());
+        let envelope = envelope.map_err(|fault| faults.push(fault));
         let mut warning = None;
         if self.trust == "easy-auth" {
             match easy_auth::check(|name| std::env::var(name).ok()) {
@@ -227,10 +243,10 @@ impl ServeOptions {
                 faults.push(format!("{}{rest}", named(fault.option())));
             }
         });
-        match (listen, upstream, settings) {
-            (Ok(listen), Ok(upstream), Ok(settings)) if faults.is_empty() => {
+        match (listen, upstream, settings, envelope) {
+            (Ok(listen), Ok(upstream), Ok(settings), Ok(envelope)) if faults.is_empty() => {
                 let command = self.command;
-                Ok(Checked { listen, upstream, settings, warning, derived, command })
+                Ok(Checked { listen, upstream, settings, warning, derived, command, envelope })
             }
             _ => Err(faults),
         }
@@ -300,6 +316,23 @@ fn upstream(text: &str, runs_already: bool) -> Result<Url, String> {
         return Err(fault("port 0 is for a server that is started here, by a command after --"));
     }
     Ok(url)
+}
+
+/// An envelope says who has signed in, so only the host on this machine may hand us one.
+fn envelope(name: &str, listen: Option<&SocketAddr>) -> Result<Option<FunctionName>, String> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let fault = |problem: &str| format!("{} '{name}': {problem}", named("functions-envelope"));
+    if let Some(listen) = listen.filter(|listen| !listen.ip().is_loopback()) {
+        return Err(fault(&format!(
+            "whoever reaches {listen} could say who they are; listen on 127.0.0.1, where the Functions host \
+             alone calls, or leave this option out"
+        )));
+    }
+    name.parse()
+        .map(Some)
+        .map_err(|error| fault(&format!("{error}; give the name of the folder with function.json")))
 }
 
 /// The flag and the variable of an option, for a message.

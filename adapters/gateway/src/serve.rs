@@ -5,14 +5,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::Either;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use mcp_entra_core::{Facade, Principal, Settings};
 use mcp_entra_driver::client::tls_config;
 use mcp_entra_driver::{Client, ClientError, Driver, PassedBody};
+use mcp_entra_functions::FunctionName;
 use mcp_entra_hyper::Service;
 use mcp_entra_hyper::server::{self, Limits};
 use tokio::net::TcpListener;
@@ -30,7 +32,11 @@ pub(crate) struct Gateway {
     driver: Driver,
     proxy: Proxy,
     accepting: Option<Accepting>,
+    envelope: Option<mcp_entra_functions::Layer>,
 }
+
+/// The body of a request: as it comes, or out of an envelope.
+pub(crate) type RequestBody = Either<Full<Bytes>, Incoming>;
 
 impl Gateway {
     pub(crate) fn new(settings: Settings, upstream: &Url) -> Result<Self, ClientError> {
@@ -39,7 +45,7 @@ impl Gateway {
         let proxy = Proxy::new(upstream, settings.resource(), tls.clone());
         let client = Client::with_tls_config(tls);
         let driver = Driver::with_client(Facade::new(settings), client);
-        Ok(Self { driver, proxy, accepting: None })
+        Ok(Self { driver, proxy, accepting: None, envelope: None })
     }
 
     /// Calls wait until the server behind listens.
@@ -47,12 +53,17 @@ impl Gateway {
         Self { accepting: Some(accepting), ..self }
     }
 
+    /// Requests come in the envelope of this function, if one is named.
+    pub(crate) fn in_envelopes_of(self, function: Option<&FunctionName>) -> Self {
+        Self { envelope: function.map(mcp_entra_functions::Layer::new), ..self }
+    }
+
     /// Serves until `shutdown` completes.
     pub(crate) async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let Self { driver, proxy, accepting } = self;
+        let Self { driver, proxy, accepting, envelope } = self;
         let behind = {
             let accepting = accepting.clone();
-            service_fn(move |request: Request<PassedBody<Incoming>>| {
+            service_fn(move |request: Request<PassedBody<RequestBody>>| {
                 let (proxy, accepting) = (proxy.clone(), accepting.clone());
                 async move {
                     // the driver alone says who calls, and nobody passes without
@@ -70,7 +81,7 @@ impl Gateway {
         let sign_in = Service::new(driver.clone(), behind);
         let gateway = {
             let driver = driver.clone();
-            service_fn(move |request: Request<Incoming>| {
+            service_fn(move |request: Request<RequestBody>| {
                 let health = health(&request, &driver, accepting.as_ref());
                 let sign_in = sign_in.clone();
                 async move {
@@ -81,6 +92,20 @@ impl Gateway {
                 }
             })
         };
+        let gateway = service_fn(move |request: Request<Incoming>| {
+            let (gateway, envelope) = (gateway.clone(), envelope.clone());
+            async move {
+                match envelope {
+                    Some(envelope) => {
+                        envelope.answer(request, |request| gateway.call(request)).await
+                    }
+                    None => {
+                        let response = gateway.call(request.map(Either::Right)).await?;
+                        Ok::<_, Infallible>(response.map(Either::Right))
+                    }
+                }
+            }
+        });
         tokio::select! {
             () = server::serve(listener, gateway, Limits::default(), shutdown) => {}
             () = driver.documents().keep_fresh() => {}
@@ -90,7 +115,7 @@ impl Gateway {
 
 /// The platform's questions, which are answered wherever the MCP endpoint is.
 fn health(
-    request: &Request<Incoming>,
+    request: &Request<RequestBody>,
     driver: &Driver,
     accepting: Option<&Accepting>,
 ) -> Option<Response<ProxyBody>> {

@@ -165,7 +165,7 @@ fn free_port() -> u16 {
 pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
-    fn of(stderr: impl Read + Send + 'static) -> Self {
+    pub(crate) fn of(stderr: impl Read + Send + 'static) -> Self {
         let log = Self::default();
         let lines = log.clone();
         std::thread::spawn(move || {

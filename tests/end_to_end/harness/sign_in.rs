@@ -14,7 +14,8 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 /// A client with one redirect URI.
 #[derive(Debug)]
 pub(crate) struct SignIn<'w> {
-    pub(crate) world: &'w World,
+    web: &'w Web,
+    origin: String,
     pub(crate) redirect_uri: &'w str,
 }
 
@@ -36,12 +37,17 @@ impl Tokens {
 
 impl<'w> SignIn<'w> {
     pub(crate) fn new(world: &'w World, redirect_uri: &'w str) -> Self {
-        Self { world, redirect_uri }
+        Self::at(&world.web, world.url(""), redirect_uri)
+    }
+
+    /// At a gateway that is reached by another origin than its own.
+    pub(crate) fn at(web: &'w Web, origin: String, redirect_uri: &'w str) -> Self {
+        Self { web, origin, redirect_uri }
     }
 
     /// The URL for the user's browser.
     pub(crate) fn authorize_url(&self, state: &str) -> Url {
-        let mut url: Url = self.world.url("/oauth/authorize").parse().expect("a URL");
+        let mut url: Url = format!("{}/oauth/authorize", self.origin).parse().expect("a URL");
         url.query_pairs_mut().extend_pairs([
             ("response_type", "code"),
             ("client_id", "whatever the client thinks it is"),
@@ -49,7 +55,7 @@ impl<'w> SignIn<'w> {
             ("code_challenge", CHALLENGE),
             ("code_challenge_method", "S256"),
             ("state", state),
-            ("resource", &self.world.url("/mcp")),
+            ("resource", &format!("{}/mcp", self.origin)),
         ]);
         url
     }
@@ -57,7 +63,7 @@ impl<'w> SignIn<'w> {
     /// The user signs in; what comes back is the code.
     pub(crate) async fn code(&self, state: &str) -> String {
         let url = self.authorize_url(state);
-        let callback = browse(&self.world.web, url.as_str(), self.redirect_uri).await;
+        let callback = browse(self.web, url.as_str(), self.redirect_uri).await;
         assert_eq!(query(&callback, "state").as_deref(), Some(state), "{callback}");
         query(&callback, "code").unwrap_or_else(|| panic!("no code in {callback}"))
     }
@@ -79,7 +85,7 @@ impl<'w> SignIn<'w> {
     }
 
     async fn token(&self, form: &[(&str, &str)]) -> Response<Bytes> {
-        self.world.web.post_form(&self.world.url("/oauth/token"), form).await
+        self.web.post_form(&format!("{}/oauth/token", self.origin), form).await
     }
 
     /// The whole way.
