@@ -6,8 +6,12 @@
 mod harness;
 
 mod callers;
+#[cfg(unix)]
+mod child;
 mod documents;
 mod faults;
+#[cfg(unix)]
+mod functions;
 mod keys;
 mod operator;
 mod platforms;

@@ -19,6 +19,8 @@ use mcp_entra_hyper::server::ClientAddr;
 use rustls::ClientConfig;
 use url::Url;
 
+use crate::serve::RequestBody;
+
 /// Headers that concern one connection and are not passed on (RFC 9110 section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,
@@ -37,7 +39,8 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 /// Passes requests on to one MCP server.
 #[derive(Clone, Debug)]
 pub(crate) struct Proxy {
-    client: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, PassedBody<Incoming>>,
+    client:
+        hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, PassedBody<RequestBody>>,
     /// Scheme and authority of the server behind.
     origin: String,
     /// Its path, which stands for the public one.
@@ -73,7 +76,7 @@ impl Proxy {
     /// Passes a request on and streams the answer back.
     pub(crate) async fn forward(
         &self,
-        request: Request<PassedBody<Incoming>>,
+        request: Request<PassedBody<RequestBody>>,
     ) -> Response<ProxyBody> {
         let (mut head, body) = request.into_parts();
         let Some(uri) = self.uri(&head.uri) else {

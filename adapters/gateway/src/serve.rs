@@ -3,27 +3,40 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
-use http_body_util::Either;
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use mcp_entra_core::{Facade, Principal, Settings};
 use mcp_entra_driver::client::tls_config;
 use mcp_entra_driver::{Client, ClientError, Driver, PassedBody};
+use mcp_entra_functions::FunctionName;
 use mcp_entra_hyper::Service;
 use mcp_entra_hyper::server::{self, Limits};
 use tokio::net::TcpListener;
 use url::Url;
 
+use crate::child::Accepting;
 use crate::proxy::{Proxy, ProxyBody, answer};
+
+/// How long a call waits for a server behind that has just been started.
+const START: Duration = Duration::from_secs(20);
 
 /// A gateway that is ready to serve.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     driver: Driver,
     proxy: Proxy,
+    accepting: Option<Accepting>,
+    envelope: Option<mcp_entra_functions::Layer>,
 }
+
+/// The body of a request: as it comes, or out of an envelope.
+pub(crate) type RequestBody = Either<Full<Bytes>, Incoming>;
 
 impl Gateway {
     pub(crate) fn new(settings: Settings, upstream: &Url) -> Result<Self, ClientError> {
@@ -31,27 +44,45 @@ impl Gateway {
         let tls = tls_config()?;
         let proxy = Proxy::new(upstream, settings.resource(), tls.clone());
         let client = Client::with_tls_config(tls);
-        Ok(Self { driver: Driver::with_client(Facade::new(settings), client), proxy })
+        let driver = Driver::with_client(Facade::new(settings), client);
+        Ok(Self { driver, proxy, accepting: None, envelope: None })
+    }
+
+    /// Calls wait until the server behind listens.
+    pub(crate) fn once(self, accepting: Accepting) -> Self {
+        Self { accepting: Some(accepting), ..self }
+    }
+
+    /// Requests come in the envelope of this function, if one is named.
+    pub(crate) fn in_envelopes_of(self, function: Option<&FunctionName>) -> Self {
+        Self { envelope: function.map(mcp_entra_functions::Layer::new), ..self }
     }
 
     /// Serves until `shutdown` completes.
     pub(crate) async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let Self { driver, proxy } = self;
-        let behind = service_fn(move |request: Request<PassedBody<Incoming>>| {
-            let proxy = proxy.clone();
-            async move {
-                // the driver alone says who calls, and nobody passes without
-                Ok::<_, Infallible>(match request.extensions().get::<Arc<Principal>>() {
-                    Some(_) => proxy.forward(request).await,
-                    None => answer(StatusCode::NOT_FOUND, "nothing is served at this path\n"),
-                })
-            }
-        });
+        let Self { driver, proxy, accepting, envelope } = self;
+        let behind = {
+            let accepting = accepting.clone();
+            service_fn(move |request: Request<PassedBody<RequestBody>>| {
+                let (proxy, accepting) = (proxy.clone(), accepting.clone());
+                async move {
+                    // the driver alone says who calls, and nobody passes without
+                    if request.extensions().get::<Arc<Principal>>().is_none() {
+                        let text = "nothing is served at this path\n";
+                        return Ok::<_, Infallible>(answer(StatusCode::NOT_FOUND, text));
+                    }
+                    match accepting {
+                        Some(accepting) if !accepting.within(START).await => Ok(later()),
+                        _ => Ok(proxy.forward(request).await),
+                    }
+                }
+            })
+        };
         let sign_in = Service::new(driver.clone(), behind);
         let gateway = {
             let driver = driver.clone();
-            service_fn(move |request: Request<Incoming>| {
-                let health = health(&request, &driver);
+            service_fn(move |request: Request<RequestBody>| {
+                let health = health(&request, &driver, accepting.as_ref());
                 let sign_in = sign_in.clone();
                 async move {
                     match health {
@@ -61,6 +92,20 @@ impl Gateway {
                 }
             })
         };
+        let gateway = service_fn(move |request: Request<Incoming>| {
+            let (gateway, envelope) = (gateway.clone(), envelope.clone());
+            async move {
+                match envelope {
+                    Some(envelope) => {
+                        envelope.answer(request, |request| gateway.call(request)).await
+                    }
+                    None => {
+                        let response = gateway.call(request.map(Either::Right)).await?;
+                        Ok::<_, Infallible>(response.map(Either::Right))
+                    }
+                }
+            }
+        });
         tokio::select! {
             () = server::serve(listener, gateway, Limits::default(), shutdown) => {}
             () = driver.documents().keep_fresh() => {}
@@ -69,9 +114,14 @@ impl Gateway {
 }
 
 /// The platform's questions, which are answered wherever the MCP endpoint is.
-fn health(request: &Request<Incoming>, driver: &Driver) -> Option<Response<ProxyBody>> {
+fn health(
+    request: &Request<RequestBody>,
+    driver: &Driver,
+    accepting: Option<&Accepting>,
+) -> Option<Response<ProxyBody>> {
     match request.uri().path() {
         "/healthz" => Some(answer(StatusCode::OK, "alive\n")),
+        "/readyz" if accepting.is_some_and(|accepting| !accepting.is_true()) => Some(later()),
         "/readyz" if driver.documents().is_ready() => Some(answer(StatusCode::OK, "ready\n")),
         "/readyz" => Some(answer(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -79,4 +129,12 @@ fn health(request: &Request<Incoming>, driver: &Driver) -> Option<Response<Proxy
         )),
         _ => None,
     }
+}
+
+/// The server behind has been started, and does not listen yet.
+fn later() -> Response<ProxyBody> {
+    let mut response =
+        answer(StatusCode::SERVICE_UNAVAILABLE, "the MCP server behind is not there yet\n");
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    response
 }

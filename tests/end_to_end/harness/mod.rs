@@ -10,7 +10,7 @@ mod world;
 
 pub(crate) use gateway::{Gateway, Options, command};
 pub(crate) use mcp_entra_harness::{
-    Reply, Sent, Server, SignIn, Tokens, VERIFIER, Web, empty, error_of, header, json_body, pipe,
-    text, within,
+    Log, McpServer, PATIENCE, Reply, Sent, Server, SignIn, Tokens, VERIFIER, Web, empty, error_of,
+    header, json_body, pipe, text, within,
 };
 pub(crate) use world::World;

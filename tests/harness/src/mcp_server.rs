@@ -88,7 +88,8 @@ impl Behind {
 
 /// The second event waits until the gate, which a test holds, has closed the connection to it.
 fn events(query: &str) -> Response<UnsyncBoxBody<Bytes, Infallible>> {
-    let gate = query.strip_prefix("gate=").unwrap_or_default().to_owned();
+    let gate = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "gate");
+    let gate = gate.map_or_else(String::new, |(_, address)| address.into_owned());
     let (writer, body) = pipe();
     tokio::spawn(async move {
         // whoever does not read any more needs no further event

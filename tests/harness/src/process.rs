@@ -38,15 +38,26 @@ pub fn free_port() -> u16 {
 pub struct Process {
     child: Child,
     log: Log,
+    group: bool,
 }
 
 impl Process {
-    /// Starts it; what it writes to its standard error is its log.
+    /// Starts it; what it writes to its standard error is its log. Its standard input ends when
+    /// this process does.
     pub fn start(mut command: Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let log = Log::of(child.stderr.take().expect("its standard error is a pipe"));
-        Self { child, log }
+        Self { child, log, group: false }
+    }
+
+    /// As [`Self::start`], for one that starts others: they are killed too.
+    #[cfg(unix)]
+    pub fn start_group(mut command: Command) -> Self {
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut process = Self::start(command);
+        process.group = true;
+        process
     }
 
     /// What it has written.
@@ -88,6 +99,10 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.group {
+            let group = format!("-{}", self.child.id());
+            _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        }
         // it may have ended already
         _ = self.child.kill();
         _ = self.child.wait();
@@ -102,7 +117,8 @@ impl Drop for Process {
 pub struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
-    fn of(stderr: impl Read + Send + 'static) -> Self {
+    /// What is read there, from now on.
+    pub fn of(stderr: impl Read + Send + 'static) -> Self {
         let log = Self::default();
         let lines = log.clone();
         std::thread::spawn(move || {

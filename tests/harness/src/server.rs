@@ -34,6 +34,17 @@ impl Server {
         F: Future<Output = Reply> + Send + 'static,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("some port is free");
+        Self::at(listener, handler)
+    }
+
+    /// Serves on a port that is taken already.
+    pub fn at<F>(
+        listener: TcpListener,
+        handler: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Reply> + Send + 'static,
+    {
         let address = listener.local_addr().expect("it is bound");
         let serve = async move {
             let mut connections = JoinSet::new();

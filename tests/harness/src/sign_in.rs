@@ -15,7 +15,7 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 #[derive(Debug)]
 pub struct SignIn<'w> {
     web: &'w Web,
-    origin: &'w str,
+    origin: String,
     redirect_uri: &'w str,
 }
 
@@ -41,7 +41,12 @@ impl Tokens {
 impl<'w> SignIn<'w> {
     /// A client of a site.
     pub fn new(site: &'w impl Site, redirect_uri: &'w str) -> Self {
-        Self { web: site.web(), origin: site.origin(), redirect_uri }
+        Self::at(site.web(), site.url(""), redirect_uri)
+    }
+
+    /// A client of what is reached by another origin than its own.
+    pub fn at(web: &'w Web, origin: String, redirect_uri: &'w str) -> Self {
+        Self { web, origin, redirect_uri }
     }
 
     fn url(&self, path: &str) -> String {

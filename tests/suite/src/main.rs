@@ -37,11 +37,18 @@ async fn main() -> ExitCode {
         .filter(|(subject, _)| chosen(subject))
         .map(|(subject, cases)| tokio::spawn(examine(subject, cases)))
         .collect();
-    let mut cells = Vec::new();
-    for subject in running {
-        cells.extend(subject.await.expect("a failure is a cell"));
+    let all = async {
+        let mut cells = Vec::new();
+        for subject in running {
+            cells.extend(subject.await.expect("a failure is a cell"));
+        }
+        cells
+    };
+    tokio::select! {
+        cells = all => report(&cells, arguments.is_empty(), write),
+        // the subjects end with the runtime
+        _ = tokio::signal::ctrl_c() => ExitCode::FAILURE,
     }
-    report(&cells, arguments.is_empty(), write)
 }
 
 /// Every case, one after the other.

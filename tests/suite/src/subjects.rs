@@ -21,6 +21,9 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     Subject { name: "axum", command: |_| binary("subject", &["axum"]) },
     Subject { name: "hyper", command: |_| binary("subject", &["hyper"]) },
     Subject { name: "Worker", command: |_| node("core/examples/worker/serve.mjs") },
+    Subject { name: "Functions, proxying", command: |port| functions("proxying", port) },
+    Subject { name: "Functions, forwarding", command: |port| functions("forwarding", port) },
+    Subject { name: "Functions, envelope", command: |port| functions("envelope", port) },
 ];
 
 /// The examples, which greet their user and serve nothing else.
@@ -36,6 +39,20 @@ fn binary(name: &str, arguments: &[&str]) -> Command {
     assert!(binary.exists(), "{} is not built; tests/suite/run builds it", binary.display());
     let mut command = mcp_entra_harness::command(binary);
     command.args(arguments);
+    command
+}
+
+/// The gateway, started by the stand-in for the Functions host.
+fn functions(mode: &str, port: u16) -> Command {
+    let listen = format!("127.0.0.1:{port}");
+    let mut command =
+        binary("functions-host-stand-in", &["--mode", mode, "--listen", &listen, "--"]);
+    command.arg(binary("mcp-entra", &[]).get_program()).arg("serve");
+    // the host says where
+    command.env_remove("MCP_ENTRA_LISTEN");
+    if mode == "envelope" {
+        command.env("MCP_ENTRA_FUNCTIONS_ENVELOPE", "mcp");
+    }
     command
 }
 

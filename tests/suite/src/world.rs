@@ -29,7 +29,7 @@ impl World {
         let port = free_port();
         let origin = format!("http://127.0.0.1:{port}");
         let mut command = (subject.command)(port);
-        command.envs([
+        let said = [
             ("MCP_ENTRA_LISTEN", format!("127.0.0.1:{port}")),
             ("MCP_ENTRA_RESOURCE", format!("{origin}/mcp")),
             ("MCP_ENTRA_UPSTREAM", behind.url()),
@@ -37,9 +37,14 @@ impl World {
             ("MCP_ENTRA_CLIENT_ID", EXAMPLE_CLIENT.to_owned()),
             ("MCP_ENTRA_AUTHORITY", entra.authority()),
             ("MCP_ENTRA_OPERATION_SCOPES", "tools/call:delete_*=mcp.write".to_owned()),
-        ]);
-        let process = Process::start(command);
-        let process = Mutex::new(process);
+        ];
+        for (name, value) in said {
+            // what the subject is told by other means it is not told by us
+            if command.get_envs().all(|(known, _)| known != name) {
+                command.env(name, value);
+            }
+        }
+        let process = Mutex::new(Process::start_group(command));
         let world = Self { entra, _behind: behind, process, origin, web: Web::new() };
         world.serves().await;
         Arc::new(world)

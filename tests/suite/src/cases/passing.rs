@@ -1,5 +1,7 @@
 //! What passes, passes as it comes.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{Method, Request};
@@ -8,6 +10,9 @@ use mcp_entra_harness::{Site as _, empty, header, json_body, within};
 use tokio::net::TcpListener;
 
 use crate::world::World;
+
+/// Longer than an answer that streams may take to begin; one that does not never begins.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn heads(world: &World) {
     for (method, path, query) in [
@@ -68,7 +73,8 @@ pub(crate) async fn events(world: &World) {
         .header("accept", "text/event-stream")
         .body(empty())
         .expect("a request");
-    let response = world.web().open(request).await;
+    let head = tokio::time::timeout(PATIENCE, world.web().open(request)).await;
+    let response = head.expect("no answer begins before the last event");
     assert_eq!(response.status(), 200);
     assert_eq!(header(response.headers(), "content-type"), "text/event-stream");
 
