@@ -30,6 +30,7 @@ pub(crate) const SUBJECTS: &[Subject] = &[
 pub(crate) const EXAMPLES: &[Subject] = &[
     Subject { name: "axum, `notes.rs`", command: |_| binary("examples/notes", &[]) },
     Subject { name: "hyper, `hyper_notes.rs`", command: |_| binary("examples/hyper_notes", &[]) },
+    Subject { name: "the core alone, `embed.rs`", command: |_| binary("examples/embed", &[]) },
 ];
 
 /// A binary of this workspace, beside the one that runs.
