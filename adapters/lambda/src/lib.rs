@@ -37,7 +37,7 @@
 //! |---|---|
 //! | stages | `lambda_http` puts the stage in front of the path, and HTTP APIs leave it there; the endpoints are found with and without it. Clients look for `/.well-known/` at the root of the host, so the API needs a root: a Function URL, the stage `$default`, a custom domain or a load balancer |
 //! | bodies in base64 | are decoded |
-//! | a parameter twice | is refused, except by a load balancer that passes the last one on alone: turn its multi-value headers on. Without them `lambda_http` also takes a comma in a parameter for two of it, so the request is refused |
+//! | a parameter twice | is refused, except by a load balancer that passes the last one on alone: turn its multi-value headers on |
 //! | `WWW-Authenticate` | REST APIs rename it to `x-amzn-remapped-www-authenticate`; clients then find the metadata by its well-known address |
 //! | freezing | see [`Entra::new`] |
 
