@@ -43,12 +43,23 @@ pub struct Behind {
 
 impl Default for Behind {
     fn default() -> Self {
+        Self::new(true)
+    }
+}
+
+impl Behind {
+    /// Where the next request may go to another instance.
+    pub fn without_sessions() -> Self {
+        Self::new(false)
+    }
+
+    fn new(sessions: bool) -> Self {
         let gate = Arc::new(Semaphore::new(0));
         let tools = Tools { gate: gate.clone() };
         let mcp = StreamableHttpService::new(
             move || Ok(tools.clone()),
             Arc::new(LocalSessionManager::default()),
-            StreamableHttpServerConfig::default(),
+            StreamableHttpServerConfig::default().with_legacy_session_mode(sessions),
         );
         Self { mcp, seen: Arc::default(), gate }
     }

@@ -1,4 +1,5 @@
-//! The MCP server of the tests with an adapter in it, in the idiom of each: `subject axum`.
+//! The MCP server of the tests with an adapter in it, in the idiom of each: `subject axum`, or
+//! `SUBJECT=axum` for a platform that gives no arguments.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use mcp_entra_hyper::server::{self, Limits};
 use mcp_entra_hyper::{Driver, PassedBody, Service};
 use tokio::net::TcpListener;
 
-type Anything<T> = Result<T, Box<dyn Error>>;
+type Anything<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 #[tokio::main]
 async fn main() -> Anything<()> {
@@ -26,15 +27,19 @@ async fn main() -> Anything<()> {
         operation_scopes: vec![std::env::var("MCP_ENTRA_OPERATION_SCOPES")?],
         ..Options::default()
     };
-    let listener = TcpListener::bind(std::env::var("MCP_ENTRA_LISTEN")?).await?;
-    match std::env::args().nth(1).as_deref() {
-        Some("axum") => in_axum(&options, listener).await,
-        Some("hyper") => in_hyper(&options, listener).await,
-        _ => Err("usage: subject axum|hyper".into()),
+    match std::env::args().nth(1).or_else(|| std::env::var("SUBJECT").ok()).as_deref() {
+        Some("axum") => in_axum(&options).await,
+        Some("hyper") => in_hyper(&options).await,
+        Some("lambda") => in_lambda(&options).await,
+        _ => Err("usage: subject axum|hyper|lambda".into()),
     }
 }
 
-async fn in_axum(options: &Options, listener: TcpListener) -> Anything<()> {
+async fn listener() -> Anything<TcpListener> {
+    Ok(TcpListener::bind(std::env::var("MCP_ENTRA_LISTEN")?).await?)
+}
+
+async fn in_axum(options: &Options) -> Anything<()> {
     let entra = Entra::new(options)?;
     let behind = Behind::default();
     let answer = any(move |request: axum::extract::Request| async move {
@@ -47,11 +52,11 @@ async fn in_axum(options: &Options, listener: TcpListener) -> Anything<()> {
         .route("/mcp", answer.clone())
         .route("/mcp/{*path}", answer)
         .route_layer(entra.protect());
-    axum::serve(listener, entra.router().merge(mcp)).await?;
+    axum::serve(listener().await?, entra.router().merge(mcp)).await?;
     Ok(())
 }
 
-async fn in_hyper(options: &Options, listener: TcpListener) -> Anything<()> {
+async fn in_hyper(options: &Options) -> Anything<()> {
     let driver = Driver::new(Facade::new(Settings::parse(options)?))?;
     let behind = Behind::default();
     let service = service_fn(move |request: Request<PassedBody<Incoming>>| {
@@ -65,6 +70,16 @@ async fn in_hyper(options: &Options, listener: TcpListener) -> Anything<()> {
         }
     });
     let service = Service::new(driver, service);
-    server::serve(listener, service, Limits::default(), std::future::pending()).await;
+    server::serve(listener().await?, service, Limits::default(), std::future::pending()).await;
     Ok(())
+}
+
+async fn in_lambda(options: &Options) -> Anything<()> {
+    let entra = mcp_entra_lambda::Entra::new(options).await?;
+    let behind = Behind::without_sessions();
+    let handler = lambda_http::service_fn(move |request: lambda_http::Request| {
+        let behind = behind.clone();
+        async move { behind.answer(request).await }
+    });
+    lambda_http::run_with_streaming_response(entra.protect(handler)).await
 }

@@ -20,6 +20,7 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     Subject { name: "gateway", command: |_| binary("mcp-entra", &["serve"]) },
     Subject { name: "axum", command: |_| binary("subject", &["axum"]) },
     Subject { name: "hyper", command: |_| binary("subject", &["hyper"]) },
+    Subject { name: "Lambda", command: |port| lambda(port, "subject") },
     Subject { name: "Worker", command: |_| node("core/examples/worker/serve.mjs") },
     Subject { name: "Functions, proxying", command: |port| functions("proxying", port) },
     Subject { name: "Functions, forwarding", command: |port| functions("forwarding", port) },
@@ -30,6 +31,7 @@ pub(crate) const SUBJECTS: &[Subject] = &[
 pub(crate) const EXAMPLES: &[Subject] = &[
     Subject { name: "axum, `notes.rs`", command: |_| binary("examples/notes", &[]) },
     Subject { name: "hyper, `hyper_notes.rs`", command: |_| binary("examples/hyper_notes", &[]) },
+    Subject { name: "Lambda, `notes.rs`", command: |port| lambda(port, "examples/lambda_notes") },
     Subject { name: "the core alone, `embed.rs`", command: |_| binary("examples/embed", &[]) },
 ];
 
@@ -40,6 +42,14 @@ fn binary(name: &str, arguments: &[&str]) -> Command {
     assert!(binary.exists(), "{} is not built; tests/suite/run builds it", binary.display());
     let mut command = mcp_entra_harness::command(binary);
     command.args(arguments);
+    command
+}
+
+/// A function under cargo-lambda's emulator.
+fn lambda(port: u16, function: &str) -> Command {
+    let mut command = mcp_entra_harness::command(root().join("adapters/lambda/emulate"));
+    command.arg(port.to_string()).arg(binary(function, &[]).get_program());
+    command.env("SUBJECT", "lambda");
     command
 }
 
