@@ -6,7 +6,12 @@
 //!
 //! # The run loop
 //!
-//! A driver, one of the `mcp-entra` adapters or ten lines of your own, does what the core asks:
+//! A driver, one of the `mcp-entra` adapters or ten lines of your own, does what the core asks. A whole
+//! server with such lines, and nothing of ours beside this crate, is [`examples/embed.rs`]; a Worker is
+//! [`examples/worker`].
+//!
+//! [`examples/embed.rs`]: https://github.com/mcp-entra/mcp-entra/blob/main/core/examples/embed.rs
+//! [`examples/worker`]: https://github.com/mcp-entra/mcp-entra/tree/main/core/examples/worker
 //!
 //! 1. [`Facade::begin`] takes the head of a request and gives a [`Step`].
 //! 2. [`Step::Respond`]: send the answer. Done.

@@ -2,6 +2,8 @@
 //! a change that raises one is a decision. A binary of its own, since the counter is the global
 //! allocator.
 
+#![cfg(not(target_family = "wasm"))]
+
 use std::sync::Arc;
 
 use allocation_counter::measure;

@@ -5,6 +5,7 @@ mod api {
     mod access_tokens;
     mod easy_auth;
     mod endpoints;
+    mod keys;
     mod limits;
     mod metadata_paths;
     mod permissions;

@@ -94,7 +94,7 @@ async fn a_thousand_streams_stay_open_while_others_sign_in_and_call() {
         for writer in &all {
             writer.send(format!("data: {round}\n\n").into()).await.expect("somebody reads");
         }
-        let tokens = SignIn::new(&world, "http://localhost:8787/callback").tokens().await;
+        let tokens = SignIn::new(&*world, "http://localhost:8787/callback").tokens().await;
         for _ in 0..20 {
             let post = Request::post(world.url("/mcp"))
                 .header("authorization", format!("Bearer {}", tokens.access_token));

@@ -6,9 +6,13 @@
 mod harness;
 
 mod callers;
+#[cfg(unix)]
+mod child;
 mod documents;
 mod fault_table;
 mod faults;
+#[cfg(unix)]
+mod functions;
 mod keys;
 mod limits;
 mod load;

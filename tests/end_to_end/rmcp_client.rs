@@ -4,63 +4,16 @@ use std::time::Duration;
 
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
+use mcp_entra_harness::Client;
+use mcp_entra_harness::entra::assert_it_saw_nothing_that_it_refuses;
+use mcp_entra_harness::rmcp_client::REDIRECT_URI;
 use mcp_entra_stand_in::{EXAMPLE_CLIENT, Endpoint, EntraStandIn, Fault, Form};
-use rmcp::model::{CallToolRequestParams, CallToolResult};
-use rmcp::service::RunningService;
-use rmcp::transport::auth::{
-    AuthClient, AuthError, AuthorizationCallback, AuthorizationRequest, OAuthState,
-};
-use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
-use rmcp::transport::{AuthorizationManager, StreamableHttpClientTransport};
-use rmcp::{RoleClient, ServiceError, ServiceExt as _};
+use rmcp::transport::auth::{AuthError, AuthorizationRequest, OAuthState};
 use serde_json::json;
 
-use crate::harness::{Server, Web, World, browse, header, text, within};
+use crate::harness::{Server, Web, World, header, text};
 
-const REDIRECT_URI: &str = "http://localhost:8787/callback";
 const DELETE_NEEDS_WRITE: [&str; 2] = ["--operation-scope", "tools/call:delete_*=mcp.write"];
-
-/// The client, once it has signed in.
-struct Client {
-    auth: AuthClient<reqwest::Client>,
-    mcp: RunningService<RoleClient, ()>,
-}
-
-impl Client {
-    /// Discovers, registers, signs in, connects.
-    async fn sign_in(world: &World) -> Self {
-        let manager = Self::authorize(world).await;
-        Self::connect(&world.url("/mcp"), manager).await
-    }
-
-    async fn authorize(world: &World) -> AuthorizationManager {
-        let mut state = OAuthState::new(world.url("/mcp"), None).await.expect("a URL");
-        let request = AuthorizationRequest::new(REDIRECT_URI).with_client_name("rmcp");
-        state.start_authorization(request).await.expect("it discovers and registers");
-        let authorize = state.get_authorization_url().await.expect("it knows where to go");
-        let callback = browse(&world.web, &authorize, REDIRECT_URI).await;
-        state.handle_callback_url(callback.as_str()).await.expect("it gets its tokens");
-        state.into_authorization_manager().expect("it is signed in")
-    }
-
-    async fn connect(url: &str, manager: AuthorizationManager) -> Self {
-        let auth = AuthClient::new(reqwest::Client::default(), manager);
-        let config = StreamableHttpClientTransportConfig::with_uri(url);
-        let transport = StreamableHttpClientTransport::with_client(auth.clone(), config);
-        let mcp = within("the client connects", ().serve(transport)).await.expect("it connects");
-        Self { auth, mcp }
-    }
-
-    async fn call(&self, tool: &'static str) -> Result<String, ServiceError> {
-        let call = self.mcp.call_tool(CallToolRequestParams::new(tool));
-        within(tool, call).await.map(|result| said(&result))
-    }
-}
-
-fn said(result: &CallToolResult) -> String {
-    let text = result.content.first().and_then(|content| content.as_text());
-    text.map_or_else(|| format!("{result:?}"), |text| text.text.clone())
-}
 
 #[tokio::test]
 async fn it_discovers_registers_signs_in_and_is_greeted_by_name() {
@@ -69,7 +22,7 @@ async fn it_discovers_registers_signs_in_and_is_greeted_by_name() {
 
     assert_eq!(client.call("greet").await.unwrap(), "Hello, Ada!");
     assert!(!world.behind.seen().is_empty());
-    assert_entra_saw_nothing_that_it_refuses(&world);
+    assert_it_saw_nothing_that_it_refuses(&world.entra);
 }
 
 #[tokio::test]
@@ -85,7 +38,7 @@ async fn it_refreshes_and_goes_on() {
     // once more, with the refresh token that the first refresh gave
     client.auth.auth_manager.lock().await.refresh_token().await.unwrap();
     assert_eq!(client.call("greet").await.unwrap(), "Hello, Ada!");
-    assert_entra_saw_nothing_that_it_refuses(&world);
+    assert_it_saw_nothing_that_it_refuses(&world.entra);
 }
 
 #[tokio::test]
@@ -108,24 +61,13 @@ async fn it_steps_up_where_a_tool_needs_more() {
     assert_eq!(client.call("greet").await.unwrap(), "Hello, Ada!");
 
     let error = client.call("delete_note").await.expect_err("the token lacks mcp.write");
-    let challenge = error.auth_challenge().expect("a challenge").to_owned();
-    assert!(challenge.contains(r#"error="insufficient_scope""#), "{challenge}");
-    let scope = challenge.split("scope=\"").nth(1).and_then(|rest| rest.split('"').next());
-    let scope = scope.expect("the challenge names the scopes");
-    assert_eq!(scope, "access_as_user mcp.write");
-
-    let manager = client.auth.auth_manager.lock().await;
-    let authorize = manager.request_scope_upgrade(scope).await.unwrap();
-    let callback = browse(&world.web, &authorize, REDIRECT_URI).await;
-    let callback = AuthorizationCallback::from_redirect_url(callback.as_str()).unwrap();
-    manager.exchange_code_for_token(&callback.code, &callback.csrf_token).await.unwrap();
-    let granted = manager.get_current_scopes().await;
+    assert_eq!(client.step_up(&world, &error).await, "access_as_user mcp.write");
+    let granted = client.auth.auth_manager.lock().await.get_current_scopes().await;
     assert!(granted.iter().any(|scope| scope == "mcp.write"), "{granted:?}");
-    drop(manager);
 
     let deleted = client.call("delete_note").await.unwrap();
     assert_eq!(deleted, "Deleted with access_as_user mcp.write");
-    assert_entra_saw_nothing_that_it_refuses(&world);
+    assert_it_saw_nothing_that_it_refuses(&world.entra);
 }
 
 #[tokio::test]
@@ -195,27 +137,4 @@ async fn without_mcp_entra_it_fails() {
     let page = String::from_utf8_lossy(answer.body());
     let location = header(answer.headers(), "location");
     assert!(format!("{page}{location}").contains("AADSTS9010010"), "{page}{location}");
-}
-
-/// Every request that came to Entra ID, against what users of other layers ran into.
-fn assert_entra_saw_nothing_that_it_refuses(world: &World) {
-    let requests = world.entra.requests();
-    assert!(!requests.is_empty());
-    for request in requests {
-        assert_eq!(request.parameter("resource"), None, "{request:?}");
-        for name in ["origin", "cookie", "authorization"] {
-            assert_eq!(request.header(name), None, "{name} in {request:?}");
-        }
-        for name in ["client_secret", "client_assertion"] {
-            assert_eq!(request.parameter(name), None, "{name} in {request:?}");
-        }
-        match request.endpoint {
-            Some(Endpoint::Authorize | Endpoint::Token) => {
-                assert_eq!(request.parameter("client_id").as_deref(), Some(EXAMPLE_CLIENT));
-                assert!(request.parameter("scope").is_some(), "{request:?}");
-            }
-            Some(_) => assert_eq!(request.query, "", "{request:?}"),
-            None => panic!("Entra ID serves no such thing: {request:?}"),
-        }
-    }
 }

@@ -34,7 +34,7 @@ pub(crate) fn app(options: &Options) -> Result<axum::Router, Box<dyn std::error:
     let config = StreamableHttpServerConfig::default();
     let mcp =
         StreamableHttpService::new(|| Ok(Notes), Arc::<LocalSessionManager>::default(), config);
-    let mcp = axum::Router::new().route_service("/mcp", mcp).layer(entra.protect());
+    let mcp = axum::Router::new().route_service("/mcp", mcp).route_layer(entra.protect());
     Ok(entra.router().merge(mcp))
 }
 
@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         authority: std::env::var("MCP_ENTRA_AUTHORITY").unwrap_or_default(),
         ..Options::default()
     })?;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+    let listener = tokio::net::TcpListener::bind(std::env::var("MCP_ENTRA_LISTEN")?).await?;
     axum::serve(listener, app).await?;
     Ok(())
 }

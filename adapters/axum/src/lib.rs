@@ -14,7 +14,7 @@
 //! })?;
 //! let mcp = Router::new()
 //!     .route("/mcp", post(|caller: Caller| async move { format!("Hello, {:?}", caller.name) }))
-//!     .layer(entra.protect());
+//!     .route_layer(entra.protect());
 //! let app = entra.router().merge(mcp);
 //! # Ok(()) }
 //! ```
@@ -79,6 +79,9 @@ impl Entra {
     }
 
     /// A layer for the routes that are the MCP server: every request needs a caller.
+    ///
+    /// As a [`Router::route_layer`] it leaves alone what is no route; as a [`Router::layer`] it asks
+    /// for a caller there too, where 404 would be the answer.
     pub fn protect(&self) -> Protect {
         Protect { driver: self.driver.clone(), scopes: Arc::new([]) }
     }

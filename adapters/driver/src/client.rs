@@ -36,6 +36,16 @@ impl Client {
 
     /// A client with TLS settings of your own, such as those of another client beside it.
     pub fn with_tls_config(config: ClientConfig) -> Self {
+        Self::with_idle_connections(config, usize::MAX)
+    }
+
+    /// A client that keeps no connection for later: for hosts that freeze a process, and with it
+    /// connections that are gone when it goes on.
+    pub fn without_idle_connections(config: ClientConfig) -> Self {
+        Self::with_idle_connections(config, 0)
+    }
+
+    fn with_idle_connections(config: ClientConfig, most: usize) -> Self {
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(config)
             .https_or_http()
@@ -44,6 +54,7 @@ impl Client {
         let inner = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(most)
             .build(connector);
         Self { inner, timeout: TIMEOUT }
     }
@@ -150,4 +161,51 @@ pub enum ClientError {
         /// What it said.
         reason: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// Answers every request on a connection that stays open.
+    fn answer(connection: &TcpStream) {
+        let mut connection = BufReader::new(connection);
+        let mut line = String::new();
+        while matches!(connection.read_line(&mut line), Ok(1..)) {
+            if line == "\r\n" {
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                connection.get_mut().write_all(answer).unwrap();
+            }
+            line.clear();
+        }
+    }
+
+    /// On how many connections three requests go out, one after the other.
+    async fn connections_of(client: Client) -> usize {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let (accepted, seen) = mpsc::channel();
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                accepted.send(()).unwrap();
+                std::thread::spawn(move || answer(&connection.unwrap()));
+            }
+        });
+        for _ in 0..3 {
+            let request = Request::get(&url).body(Bytes::new()).unwrap();
+            assert_eq!(client.send(request, 0).await.unwrap().status(), 200);
+        }
+        seen.try_iter().count()
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_for_later_unless_a_freeze_may_come_between() {
+        assert_eq!(connections_of(Client::new().unwrap()).await, 1);
+        let client = Client::without_idle_connections(tls_config().unwrap());
+        assert_eq!(connections_of(client).await, 3);
+    }
 }

@@ -5,6 +5,10 @@
 //! discovery document for as long as it takes, the keys for a day. A token that names an unknown
 //! key causes at most one fetch in five minutes, as Microsoft advises, so that forged tokens cost
 //! nothing; where that fetch fails it is tried again after a moment, which is longer each time.
+//!
+//! Where a process is frozen between requests, as on AWS Lambda, nothing can run beside it, and its
+//! clock may stand still: there [`Documents::refresh`] goes before a request, and ages are told by
+//! the wall clock too.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +25,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::client::Client;
+use crate::now;
 
 /// After this long a document is fetched again.
 pub const REFRESH: Duration = Duration::from_secs(60 * 60);
@@ -53,14 +58,22 @@ struct Slot<T> {
 #[derive(Debug)]
 struct Held<T> {
     document: Arc<T>,
-    fetched: Instant,
+    fetched: Moment,
 }
 
 #[derive(Debug, Default)]
 struct Attempts {
     failed: u32,
-    not_before: Option<Instant>,
-    for_unknown_key: Option<Instant>,
+    last_failure: Option<Moment>,
+    for_unknown_key: Option<Moment>,
+}
+
+/// A moment by both clocks: one that nobody can set, and one that goes on while the process is
+/// frozen or lies in a snapshot.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    monotonic: Instant,
+    wall: UnixTime,
 }
 
 impl Documents {
@@ -88,7 +101,7 @@ impl Documents {
     /// Brings a document up to date for a request that cannot go on without. Returns when there
     /// is nothing more to wait for, be it there or not.
     pub async fn load(&self, document: Document) {
-        let asked = Instant::now();
+        let asked = Moment::now();
         match document {
             Document::Discovery => {
                 let mut attempts = self.discovery.attempts.lock().await;
@@ -101,7 +114,7 @@ impl Documents {
                 let held = self.keys.held.load_full();
                 let (due, for_unknown_key) = match held {
                     // somebody else's fetch came in while this request waited
-                    Some(held) if held.fetched >= asked => (false, false),
+                    Some(held) if held.fetched.monotonic >= asked.monotonic => (false, false),
                     Some(held) if held.fetched.elapsed() < KEEP_KEYS => {
                         (attempts.may_look_for_unknown_key(), true)
                     }
@@ -111,7 +124,7 @@ impl Documents {
                     self.fetch_keys(&mut attempts).await;
                     // a fetch that failed has answered nothing, and has a wait of its own
                     if for_unknown_key && attempts.failed == 0 {
-                        attempts.for_unknown_key = Some(Instant::now());
+                        attempts.for_unknown_key = Some(Moment::now());
                     }
                 }
             }
@@ -122,20 +135,31 @@ impl Documents {
     /// the task that it is run in.
     pub async fn keep_fresh(&self) {
         loop {
-            {
-                let mut attempts = self.discovery.attempts.lock().await;
-                if self.discovery.age() >= REFRESH && attempts.may_try() {
-                    self.fetch_discovery(&mut attempts).await;
-                }
-            }
-            {
-                let mut attempts = self.keys.attempts.lock().await;
-                if self.keys.age() >= REFRESH && attempts.may_try() {
-                    self.fetch_keys(&mut attempts).await;
-                }
-            }
+            self.refresh().await;
             let wait = self.discovery.wait().await.min(self.keys.wait().await);
             tokio::time::sleep(wait.max(FIRST_RETRY)).await;
+        }
+    }
+
+    /// Whether a document is missing or older than [`REFRESH`].
+    pub fn is_due(&self) -> bool {
+        self.discovery.age() >= REFRESH || self.keys.age() >= REFRESH
+    }
+
+    /// Fetches what is due, unless it was tried in vain a moment ago.
+    pub async fn refresh(&self) {
+        if self.discovery.age() >= REFRESH {
+            let mut attempts = self.discovery.attempts.lock().await;
+            // somebody else's fetch may have come in meanwhile
+            if self.discovery.age() >= REFRESH && attempts.may_try() {
+                self.fetch_discovery(&mut attempts).await;
+            }
+        }
+        if self.keys.age() >= REFRESH {
+            let mut attempts = self.keys.attempts.lock().await;
+            if self.keys.age() >= REFRESH && attempts.may_try() {
+                self.fetch_keys(&mut attempts).await;
+            }
         }
     }
 
@@ -185,16 +209,15 @@ impl<T> Slot<T> {
         self.fetch_failed.store(fetched.is_err(), Ordering::Relaxed);
         match fetched {
             Ok(document) => {
-                let held = Held { document: Arc::new(document), fetched: Instant::now() };
+                let held = Held { document: Arc::new(document), fetched: Moment::now() };
                 self.held.store(Some(Arc::new(held)));
                 attempts.failed = 0;
-                attempts.not_before = None;
+                attempts.last_failure = None;
                 tracing::info!(uri, "fetched from Entra ID");
             }
             Err(error) => {
-                let wait = FIRST_RETRY.saturating_mul(1 << attempts.failed.min(6)).min(LAST_RETRY);
                 attempts.failed = attempts.failed.saturating_add(1);
-                attempts.not_before = Some(Instant::now() + wait);
+                attempts.last_failure = Some(Moment::now());
                 let kept = self.get().is_some();
                 tracing::warn!(uri, error, kept, "could not be fetched from Entra ID");
             }
@@ -204,9 +227,7 @@ impl<T> Slot<T> {
     /// How long until the next fetch is due.
     async fn wait(&self) -> Duration {
         let attempts = self.attempts.lock().await;
-        let due = REFRESH.saturating_sub(self.age());
-        let allowed = attempts.not_before.map(|at| at.saturating_duration_since(Instant::now()));
-        due.max(allowed.unwrap_or_default())
+        REFRESH.saturating_sub(self.age()).max(attempts.wait())
     }
 }
 
@@ -223,11 +244,84 @@ impl<T> Default for Slot<T> {
 impl Attempts {
     /// Whether the last failure is long enough ago.
     fn may_try(&self) -> bool {
-        self.not_before.is_none_or(|not_before| Instant::now() >= not_before)
+        self.wait().is_zero()
+    }
+
+    /// How long until the last failure is long enough ago.
+    fn wait(&self) -> Duration {
+        let Some(last_failure) = self.last_failure else { return Duration::ZERO };
+        let doubled = self.failed.saturating_sub(1).min(6);
+        let wait = FIRST_RETRY.saturating_mul(1 << doubled).min(LAST_RETRY);
+        wait.saturating_sub(last_failure.elapsed())
     }
 
     /// Whether the last fetch for an unknown key is long enough ago.
     fn may_look_for_unknown_key(&self) -> bool {
         self.for_unknown_key.is_none_or(|at| at.elapsed() >= UNKNOWN_KEY)
+    }
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self { monotonic: Instant::now(), wall: now() }
+    }
+
+    /// How long ago, by the clock that says more: believing a document too long is the worse fault.
+    fn elapsed(&self) -> Duration {
+        let by_wall = Duration::from_secs(now().0.saturating_sub(self.wall.0));
+        self.monotonic.elapsed().max(by_wall)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_entra_core::{Options, Settings};
+
+    use super::*;
+
+    const HOUR: u64 = 60 * 60;
+
+    /// Documents that were fetched so long ago by the wall clock, in a process that was frozen at
+    /// once.
+    fn frozen_for(hours: u64) -> Documents {
+        let settings = Settings::parse(&Options {
+            resource: "https://mcp.example.com/mcp".into(),
+            tenant: "11111111-2222-4333-8444-555555555555".into(),
+            client_id: "99999999-8888-4777-8666-555555555555".into(),
+            ..Options::default()
+        });
+        let facade = Facade::new(settings.unwrap());
+        let documents = Documents::new(facade.clone(), Client::new().unwrap());
+        let discovery = include_bytes!("../../../core/tests/fixtures/v2_tenant.json");
+        let keys = include_bytes!("../../../core/tests/fixtures/jwks_v2_common.json");
+        let wall = UnixTime(now().0 - hours * HOUR);
+        let fetched = Moment { wall, ..Moment::now() };
+        let discovery = facade.read_discovery(discovery).unwrap();
+        documents
+            .discovery
+            .held
+            .store(Some(Arc::new(Held { document: discovery.into(), fetched })));
+        let keys = KeySet::parse(keys).unwrap();
+        documents.keys.held.store(Some(Arc::new(Held { document: keys.into(), fetched })));
+        documents
+    }
+
+    #[test]
+    fn a_freeze_counts_as_time() {
+        assert!(!frozen_for(0).is_due());
+        assert!(frozen_for(0).is_ready());
+        assert!(frozen_for(1).is_due());
+        assert!(frozen_for(23).is_ready(), "while Entra is away, keys are good for a day");
+        assert!(!frozen_for(24).is_ready());
+    }
+
+    #[test]
+    fn a_freeze_ends_the_wait_of_a_failure() {
+        let mut attempts =
+            Attempts { failed: 7, last_failure: Some(Moment::now()), ..Attempts::default() };
+        assert!(!attempts.may_try());
+        let wall = UnixTime(now().0 - HOUR);
+        attempts.last_failure = Some(Moment { wall, ..Moment::now() });
+        assert!(attempts.may_try());
     }
 }

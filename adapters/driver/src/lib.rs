@@ -128,6 +128,19 @@ impl Driver {
         &self.shared.documents
     }
 
+    /// Brings Entra's documents up to date where that is due, and waits for it so long at most.
+    ///
+    /// For hosts that freeze a process between requests, where [`Documents::keep_fresh`] would stand
+    /// still: call it before a request. Mostly it has nothing to do.
+    pub async fn refresh(&self, patience: Duration) {
+        if self.documents().is_due() {
+            // a fetch that takes longer goes on
+            let driver = self.clone();
+            let fetch = tokio::spawn(async move { driver.documents().refresh().await });
+            _ = tokio::time::timeout(patience, fetch).await;
+        }
+    }
+
     /// Answers a request, or gives leave to pass it, by its path.
     pub async fn drive<B>(&self, request: Request<B>) -> Outcome<B>
     where

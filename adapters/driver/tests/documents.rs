@@ -207,3 +207,24 @@ async fn a_fetch_that_failed_is_tried_again_ever_more_seldom() {
     world.has_fetched(Endpoint::Keys, 1).await;
     fresh.abort();
 }
+
+#[tokio::test]
+async fn where_nothing_runs_beside_what_is_due_is_fetched_before_a_request() {
+    let world = World::new().await;
+    world.driver.refresh(60 * SECOND).await;
+    assert!(world.driver.documents().is_ready());
+    let token = world.token();
+
+    later(documents::REFRESH).await;
+    tokio::join!(world.driver.refresh(60 * SECOND), world.driver.refresh(60 * SECOND));
+    for endpoint in [Endpoint::Discovery, Endpoint::Keys] {
+        assert_eq!(world.fetches(endpoint), 2, "one for both requests");
+        world.entra.set_fault(endpoint, Some(Fault::Outage));
+    }
+
+    // what was good stays in use, and a patience of nothing waits for nothing
+    later(documents::REFRESH).await;
+    world.driver.refresh(Duration::ZERO).await;
+    world.driver.refresh(60 * SECOND).await;
+    assert_eq!(world.call(&token).await, 200);
+}

@@ -8,6 +8,7 @@
 //! | `azure` | what Azure's platforms say of themselves, for options that were left out |
 //! | `easy_auth` | whether Easy Auth's word can be taken here |
 //! | `serve` | the gateway: the driver in front, the proxy behind |
+//! | `child` | the MCP server behind, where the gateway starts it |
 //! | `proxy`, `paced_body` | the way to the MCP server |
 //! | `rate_limit` | how often one address may ask |
 //! | `demo` | the whole path on loopback, with a stand-in for Entra ID |
@@ -18,6 +19,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 mod azure;
+mod child;
 #[cfg(feature = "demo")]
 mod demo;
 mod easy_auth;
@@ -48,6 +50,13 @@ struct Cli {
 enum Command {
     /// Sign clients in and pass their calls on to an MCP server
     Serve(Box<options::ServeOptions>),
+    /// Become the server behind; `serve` does this by itself
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Behind {
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
     /// Walk through a whole sign-in on this machine, without Entra ID
     #[cfg(feature = "demo")]
     Demo(demo::DemoOptions),
@@ -66,12 +75,16 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let default = match cli.command {
         Command::Serve(_) => "info",
+        #[cfg(target_os = "linux")]
+        Command::Behind { .. } => "off",
         #[cfg(feature = "demo")]
         Command::Demo(_) => "off",
     };
     start_log(cli.log_format, cli.log.as_deref().unwrap_or(default));
     match cli.command {
         Command::Serve(options) => serve(*options).await,
+        #[cfg(target_os = "linux")]
+        Command::Behind { command } => child::become_command(&command),
         #[cfg(feature = "demo")]
         Command::Demo(options) => demo::run(options).await,
     }
@@ -93,31 +106,55 @@ async fn serve(options: options::ServeOptions) -> ExitCode {
     if let Some(warning) = checked.warning {
         tracing::warn!("--trust easy-auth: {warning}");
     }
-    let resource = checked.settings.resource().to_string();
-    let authority = checked.settings.authority().origin().to_owned();
-    let tenant = checked.settings.authority().tenant().to_string();
-    let gateway = match serve::Gateway::new(checked.settings, &checked.upstream, &checked.limits) {
-        Ok(gateway) => gateway,
+    match listen_and_serve(checked).await {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("mcp-entra: {error}");
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn listen_and_serve(checked: options::Checked) -> Result<(), String> {
+    let options::Checked { listen, mut upstream, settings, limits, command, envelope, .. } =
+        checked;
+    let resource = settings.resource().to_string();
+    let authority = settings.authority().origin().to_owned();
+    let tenant = settings.authority().tenant().to_string();
+    let bound = tokio::net::TcpListener::bind(listen).await;
+    let (listener, address) = bound
+        .and_then(|listener| listener.local_addr().map(|address| (listener, address)))
+        .map_err(|error| {
+            format!("--listen (MCP_ENTRA_LISTEN) '{listen}': {error}; choose a free address")
+        })?;
+    // once ours is taken, so that they differ
+    if upstream.port() == Some(0) {
+        let port = child::free_port().map_err(|error| format!("no port is free: {error}"))?;
+        _ = upstream.set_port(Some(port));
+    }
+    let gateway =
+        serve::Gateway::new(settings, &upstream, &limits).map_err(|error| error.to_string())?;
+    let gateway = gateway.in_envelopes_of(envelope.as_ref());
+    raise_file_limit(limits.server.connections);
+    tracing::info!(%address, resource, %upstream, authority, tenant, "listening");
+    if command.is_empty() {
+        gateway.serve(listener, shutdown()).await;
+        return Ok(());
+    }
+
+    let mut child = child::Child::start(&command, &upstream)?;
+    let gateway = gateway.once(child.accepting());
+    let mut ended = None;
+    let end = async {
+        tokio::select! {
+            () = shutdown() => {}
+            end = child.ended() => ended = Some(end),
         }
     };
-    let bound = tokio::net::TcpListener::bind(checked.listen).await;
-    let (listener, address) = match bound.and_then(|l| l.local_addr().map(|address| (l, address))) {
-        Ok(bound) => bound,
-        Err(error) => {
-            eprintln!(
-                "mcp-entra: --listen (MCP_ENTRA_LISTEN) '{}': {error}; choose a free address",
-                checked.listen
-            );
-            return ExitCode::FAILURE;
-        }
-    };
-    raise_file_limit(checked.limits.server.connections);
-    tracing::info!(%address, resource, upstream = %checked.upstream, authority, tenant, "listening");
-    gateway.serve(listener, shutdown()).await;
-    ExitCode::SUCCESS
+    // what is under way may finish, and needs the server for it
+    gateway.serve(listener, end).await;
+    child.stop().await;
+    ended.map_or(Ok(()), |end| Err(end.to_string()))
 }
 
 /// Each connection is one file, and one more to the server behind. A system that gives less by

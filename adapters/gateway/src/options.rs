@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use clap::Args;
 use mcp_entra_core::{Options, Settings};
+use mcp_entra_functions::FunctionName;
 use url::Url;
 
 use crate::azure::{self, Derived};
@@ -13,6 +14,9 @@ use crate::easy_auth;
 use crate::limits::{LimitOptions, Limits};
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+
+/// Where a server that we start listens: at a free port.
+const BESIDE: &str = "http://127.0.0.1:0/mcp";
 
 const SECRET_HELP: &str =
     "The client secret, for redirect URIs on the Web platform, has no flag, since every user of
@@ -45,7 +49,8 @@ pub(crate) struct ServeOptions {
     )]
     resource: String,
 
-    /// The MCP server behind, such as http://127.0.0.1:9000/mcp
+    /// The MCP server behind, such as http://127.0.0.1:9000/mcp. With a COMMAND port 0 takes a free one
+    /// [default with a COMMAND: http://127.0.0.1:0/mcp]
     #[arg(
         long,
         env = "MCP_ENTRA_UPSTREAM",
@@ -146,8 +151,24 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "MCP_ENTRA_FORWARD_TOKEN")]
     forward_token: bool,
 
+    /// Name of the Azure Functions function whose invocations come as JSON, for apps that neither proxy nor
+    /// forward; nobody but the Functions host may reach this port then [default: no JSON is believed]
+    #[arg(
+        long,
+        env = "MCP_ENTRA_FUNCTIONS_ENVELOPE",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "FUNCTION"
+    )]
+    functions_envelope: String,
+
     #[command(flatten)]
     limits: LimitOptions,
+
+    /// Starts the MCP server behind: a program and its arguments, after --. It is told its port in the
+    /// variable PORT, and ends with the gateway, as the gateway ends with it
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
 }
 
 /// The options, checked.
@@ -161,12 +182,19 @@ pub(crate) struct Checked {
     pub(crate) warning: Option<&'static str>,
     /// What was left out and is known from the platform.
     pub(crate) derived: Vec<Derived>,
+    /// What starts the server behind, if we do: a program and its arguments.
+    pub(crate) command: Vec<String>,
+    /// The function whose invocations come in the envelope, if they do.
+    pub(crate) envelope: Option<FunctionName>,
 }
 
 impl ServeOptions {
     /// Checks everything together and reports every fault at once.
     pub(crate) fn check(mut self) -> Result<Checked, Vec<String>> {
         let mut faults = Vec::new();
+        if self.upstream.is_empty() && !self.command.is_empty() {
+            self.upstream = BESIDE.into();
+        }
         let derived = self.derive();
         let client_secret = client_secret().unwrap_or_else(|fault| {
             faults.push(fault);
@@ -179,7 +207,10 @@ impl ServeOptions {
                 self.listen
             ));
         });
-        let upstream = upstream(&self.upstream).map_err(|fault| faults.push(fault));
+        let upstream = upstream(&self.upstream, self.command.is_empty());
+        let upstream = upstream.map_err(|fault| faults.push(fault));
+        let envelope = envelope(&self.functions_envelope, listen.as_ref().ok());
+        let envelope = envelope.map_err(|fault| faults.push(fault));
         let mut warning = None;
         if self.trust == "easy-auth" {
             match easy_auth::check(|name| std::env::var(name).ok()) {
@@ -220,9 +251,19 @@ impl ServeOptions {
                 faults.push(format!("{}{rest}", named(fault.option())));
             }
         });
-        match (listen, upstream, settings) {
-            (Ok(listen), Ok(upstream), Ok(settings)) if faults.is_empty() => {
-                Ok(Checked { listen, upstream, settings, limits, warning, derived })
+        match (listen, upstream, settings, envelope) {
+            (Ok(listen), Ok(upstream), Ok(settings), Ok(envelope)) if faults.is_empty() => {
+                let command = self.command;
+                Ok(Checked {
+                    listen,
+                    upstream,
+                    settings,
+                    limits,
+                    warning,
+                    derived,
+                    command,
+                    envelope,
+                })
             }
             _ => Err(faults),
         }
@@ -271,7 +312,7 @@ fn client_secret() -> Result<Option<String>, String> {
     }
 }
 
-fn upstream(text: &str) -> Result<Url, String> {
+fn upstream(text: &str, runs_already: bool) -> Result<Url, String> {
     let mend = "give the URL of the MCP server behind, such as http://127.0.0.1:9000/mcp";
     let fault = |problem: &str| format!("{} '{text}': {problem}; {mend}", named("upstream"));
     if text.is_empty() {
@@ -288,7 +329,27 @@ fn upstream(text: &str) -> Result<Url, String> {
     {
         return Err(fault("it must have no query, fragment or user name"));
     }
+    if runs_already && url.port() == Some(0) {
+        return Err(fault("port 0 is for a server that is started here, by a command after --"));
+    }
     Ok(url)
+}
+
+/// An envelope says who has signed in, so only the host on this machine may hand us one.
+fn envelope(name: &str, listen: Option<&SocketAddr>) -> Result<Option<FunctionName>, String> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let fault = |problem: &str| format!("{} '{name}': {problem}", named("functions-envelope"));
+    if let Some(listen) = listen.filter(|listen| !listen.ip().is_loopback()) {
+        return Err(fault(&format!(
+            "whoever reaches {listen} could say who they are; listen on 127.0.0.1, where the Functions host \
+             alone calls, or leave this option out"
+        )));
+    }
+    name.parse()
+        .map(Some)
+        .map_err(|error| fault(&format!("{error}; give the name of the folder with function.json")))
 }
 
 /// The flag and the variable of an option, for a message.

@@ -24,6 +24,7 @@ use url::Url;
 
 use crate::limits::Limits;
 use crate::paced_body::{PacedBody, PauseError};
+use crate::serve::RequestBody;
 
 /// Headers that concern one connection and are not passed on (RFC 9110 section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 8] = [
@@ -55,7 +56,7 @@ pub(crate) struct Proxy {
     public_scheme: HeaderValue,
 }
 
-type SentBody = PacedBody<PassedBody<Incoming>>;
+type SentBody = PacedBody<PassedBody<RequestBody>>;
 pub(crate) type ProxyBody = Either<Full<Bytes>, Incoming>;
 
 impl Proxy {
@@ -89,7 +90,7 @@ impl Proxy {
     /// Passes a request on and streams the answer back.
     pub(crate) async fn forward(
         &self,
-        request: Request<PassedBody<Incoming>>,
+        request: Request<PassedBody<RequestBody>>,
     ) -> Response<ProxyBody> {
         let (mut head, body) = request.into_parts();
         let Some(uri) = self.uri(&head.uri) else {

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -13,6 +12,8 @@ use mcp_entra_core::exchange::{BodyError, Document, Passing, Verify};
 use mcp_entra_core::{
     Context, Discovery, Facade, KeySet, Options, Reason, Settings, Step, UnixTime, UpstreamError,
 };
+
+use super::keys;
 
 pub(crate) const TENANT: &str = "11111111-2222-4333-8444-555555555555";
 pub(crate) const CLIENT: &str = "99999999-8888-4777-8666-555555555555";
@@ -154,13 +155,12 @@ impl Driver {
     }
 }
 
-/// RSASSA-PKCS1-v1_5 with SHA-256, by another implementation than the drivers'.
 fn is_signed(verify: &Verify) -> bool {
     let octets = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
     let (n, e) = (octets(verify.key().modulus()), octets(verify.key().exponent()));
     let message = verify.signing_input().as_bytes();
     let signature = octets(verify.signature());
-    RsaPublicKeyComponents { n, e }.verify(&RSA_PKCS1_2048_8192_SHA256, message, &signature).is_ok()
+    keys::is_signed(n, e, message, &signature)
 }
 
 impl Outcome {

@@ -2,21 +2,18 @@
 
 use std::sync::{Arc, LazyLock};
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Request;
 use mcp_entra_core::KeySet;
 use serde_json::{Value, json};
 
+use super::keys::Key;
+
 /// The key that every key set here holds, under several ids.
-pub(crate) static SIGNER: LazyLock<RsaKeyPair> =
-    LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
+pub(crate) static SIGNER: LazyLock<Key> = LazyLock::new(Key::generate);
 /// A key that no key set holds.
-pub(crate) static STRANGER: LazyLock<RsaKeyPair> =
-    LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
+pub(crate) static STRANGER: LazyLock<Key> = LazyLock::new(Key::generate);
 
 /// The key set of the test tenant, with one key, `good`.
 pub(crate) fn key_set() -> Arc<KeySet> {
@@ -30,13 +27,12 @@ pub(crate) fn key_set_of(keys: &[Value]) -> Arc<KeySet> {
 
 /// [`SIGNER`] as Entra's key sets show it: without `alg`.
 pub(crate) fn jwk(kid: &str, issuer: Option<&str>, cloud: Option<&str>) -> Value {
-    let public = SIGNER.public_key();
     let mut key = json!({
         "kty": "RSA",
         "use": "sig",
         "kid": kid,
-        "n": URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero()),
-        "e": URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero()),
+        "n": URL_SAFE_NO_PAD.encode(SIGNER.modulus()),
+        "e": URL_SAFE_NO_PAD.encode(SIGNER.exponent()),
     });
     if let Some(issuer) = issuer {
         key["issuer"] = issuer.into();
@@ -106,7 +102,7 @@ impl Token {
         signed_by(&SIGNER, &self.header.to_string(), &self.claims.to_string())
     }
 
-    pub(crate) fn signed_by(&self, key: &RsaKeyPair) -> String {
+    pub(crate) fn signed_by(&self, key: &Key) -> String {
         signed_by(key, &self.header.to_string(), &self.claims.to_string())
     }
 
@@ -122,11 +118,10 @@ impl Token {
     }
 }
 
-pub(crate) fn signed_by(key: &RsaKeyPair, header: &str, claims: &str) -> String {
+pub(crate) fn signed_by(key: &Key, header: &str, claims: &str) -> String {
     let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
     let input = format!("{}.{}", part(header), part(claims));
-    let mut signature = vec![0; key.public_modulus_len()];
-    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), input.as_bytes(), &mut signature).unwrap();
+    let signature = key.sign(input.as_bytes());
     format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 

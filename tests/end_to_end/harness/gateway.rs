@@ -1,15 +1,8 @@
-//! `mcp-entra` as a process, and its log.
+//! `mcp-entra` as a process.
 
-use std::io::{BufRead as _, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::process::{Command, ExitStatus};
 
-use serde_json::Value;
-
-use super::within;
-
-const POLL: Duration = Duration::from_millis(5);
+use mcp_entra_harness::{Log, POLL, Process, free_port, within};
 
 /// What a process is told. Variables give way to arguments, as the binary has it.
 #[derive(Clone, Debug, Default)]
@@ -39,15 +32,7 @@ impl Options {
 
 /// The binary with these options and no other of this process's environment.
 pub(crate) fn command(options: &Options) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-entra"));
-    for (name, _) in std::env::vars() {
-        if ["MCP_ENTRA_", "WEBSITE_", "FUNCTIONS_", "CONTAINER_APP_", "AZURE_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
-        {
-            command.env_remove(name);
-        }
-    }
+    let mut command = mcp_entra_harness::command(env!("CARGO_BIN_EXE_mcp-entra"));
     command.args(&options.arguments);
     command.envs(options.variables.iter().map(|(name, value)| (name, value)));
     command
@@ -56,9 +41,8 @@ pub(crate) fn command(options: &Options) -> Command {
 /// A running gateway. It is killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Gateway {
-    child: Child,
+    process: Process,
     origin: String,
-    log: Log,
 }
 
 impl Gateway {
@@ -81,23 +65,16 @@ impl Gateway {
 
     /// `None` where somebody else has taken the port.
     async fn spawn(options: &Options) -> Option<Self> {
-        let mut child = command(options)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary runs");
-        let log = Log::of(child.stderr.take().expect("its standard error is a pipe"));
-        let mut gateway = Self { child, origin: String::new(), log };
+        let mut process = Process::start(command(options));
         let started = async {
             loop {
-                if let Some(address) = gateway.log.find("listening", "address") {
+                if let Some(address) = process.log().find("listening", "address") {
                     return Some(address);
                 }
-                if let Ok(Some(status)) = gateway.child.try_wait() {
+                if let Some(status) = process.status() {
                     // the log's last lines may still be on their way
                     tokio::time::sleep(10 * POLL).await;
-                    let log = gateway.log.text();
+                    let log = process.log().text();
                     assert!(log.contains("choose a free address"), "{status}: {log}");
                     return None;
                 }
@@ -105,8 +82,7 @@ impl Gateway {
             }
         };
         let address = within("the gateway says where it listens", started).await?;
-        gateway.origin = format!("http://{address}");
-        Some(gateway)
+        Some(Self { process, origin: format!("http://{address}") })
     }
 
     /// Where it listens.
@@ -115,43 +91,22 @@ impl Gateway {
     }
 
     pub(crate) fn log(&self) -> &Log {
-        &self.log
+        self.process.log()
     }
 
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     /// Asks it to end, as platforms do.
     #[cfg(unix)]
     pub(crate) fn terminate(&self) {
-        let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
-        assert!(status.success());
+        self.process.terminate();
     }
 
     /// Waits for its end.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        let ended = async {
-            loop {
-                if let Some(status) = self.child.try_wait().expect("it is our child") {
-                    return status;
-                }
-                tokio::time::sleep(POLL).await;
-            }
-        };
-        within("the gateway ends", ended).await
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        // it may have ended already
-        _ = self.child.kill();
-        _ = self.child.wait();
-        if std::thread::panicking() {
-            eprintln!("the gateway's log:\n{}", self.log.text());
-        }
+        self.process.ended().await
     }
 }
 
@@ -169,55 +124,4 @@ fn status_line(process: u32, name: &str) -> Option<usize> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.trim().trim_end_matches(" kB").parse::<usize>().ok()? * 1024)
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("some port is free");
-    listener.local_addr().expect("it is bound").port()
-}
-
-/// What a process has written to its standard error so far.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Log {
-    fn of(stderr: impl Read + Send + 'static) -> Self {
-        let log = Self::default();
-        let lines = log.clone();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                lines.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-            }
-        });
-        log
-    }
-
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn text(&self) -> String {
-        self.lines().join("\n")
-    }
-
-    /// A field of the first line with this message.
-    pub(crate) fn find(&self, message: &str, field: &str) -> Option<String> {
-        let lines = self.lines();
-        let fields = lines.iter().filter_map(|line| {
-            let line: Value = serde_json::from_str(line).ok()?;
-            let fields = line.get("fields")?;
-            (fields["message"] == message).then(|| fields[field].as_str().map(str::to_owned))
-        });
-        fields.flatten().next()
-    }
-
-    /// Waits for a line that contains `text`.
-    pub(crate) async fn says(&self, text: &str) {
-        let said = async {
-            while !self.text().contains(text) {
-                tokio::time::sleep(POLL).await;
-            }
-        };
-        within(&format!("the log says {text:?}"), said).await;
-    }
 }

@@ -1,41 +1,22 @@
-//! What the tests stand on.
+//! What the tests of the gateway stand on, beside `mcp_entra_harness`.
 //!
 //! | | |
 //! |---|---|
 //! | `world` | the stand-in, a server behind and the gateway, together |
-//! | `gateway` | `mcp-entra` as a process, and its log |
-//! | `mcp_server` | a real MCP server that remembers what it was sent |
-//! | `server` | a plain HTTP server of a test's own |
-//! | `web` | a plain HTTP client that follows nothing and hides nothing |
+//! | `gateway` | `mcp-entra` as a process |
 //! | `tls` | TLS in front of the stand-in, with a certificate that is right or wrong |
 //! | `wire` | a connection by the octet |
-//! | `sign_in` | the steps of a sign-in, each by hand |
 
 mod gateway;
-mod mcp_server;
-mod server;
-mod sign_in;
 mod tls;
-mod web;
 mod wire;
 mod world;
 
 pub(crate) use gateway::{Gateway, Options, command, memory, peak_memory};
-pub(crate) use mcp_server::McpServer;
-pub(crate) use server::{Reply, Server, empty, pipe, text};
-pub(crate) use sign_in::{SignIn, Tokens, VERIFIER, browse, error_of};
+pub(crate) use mcp_entra_harness::{
+    Log, McpServer, PATIENCE, Reply, Sent, Server, SignIn, Tokens, VERIFIER, Web, empty, error_of,
+    header, json_body, pipe, query, text, within,
+};
 pub(crate) use tls::{Certificate, Tls};
-pub(crate) use web::{Sent, Web, header, json_body, query};
 pub(crate) use wire::{Wire, status_of};
 pub(crate) use world::World;
-
-/// Longer than anything here may take; what takes longer hangs.
-pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
-
-/// Waits for something that has to happen.
-pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("{what}: not within {PATIENCE:?}"),
-    }
-}

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
+use mcp_entra_harness::{McpServer, PATIENCE, Site, Web};
 use mcp_entra_stand_in::{
     EXAMPLE_CLIENT, Endpoint, EntraStandIn, EntraStandInBuilder, RecordedRequest, User,
 };
 
-use super::{Gateway, McpServer, Options, PATIENCE, Web};
+use super::{Gateway, Options};
 
 /// Everything that a test needs, on loopback.
 #[derive(Debug)]
@@ -75,13 +76,21 @@ impl World {
     }
 
     pub(crate) fn token_of(&self, user: &User) -> String {
-        let scope = format!("api://{EXAMPLE_CLIENT}/access_as_user");
-        self.entra.access_token_for(user, EXAMPLE_CLIENT, &scope).expect("a token")
+        mcp_entra_harness::access_token(&self.entra, user, "access_as_user")
     }
 
     /// What the stand-in was asked at an endpoint.
     pub(crate) fn asked(&self, endpoint: Endpoint) -> Vec<RecordedRequest> {
-        let requests = self.entra.requests().into_iter();
-        requests.filter(|request| request.endpoint == Some(endpoint)).collect()
+        mcp_entra_harness::asked(&self.entra, endpoint)
+    }
+}
+
+impl Site for World {
+    fn web(&self) -> &Web {
+        &self.web
+    }
+
+    fn origin(&self) -> &str {
+        self.gateway.origin()
     }
 }

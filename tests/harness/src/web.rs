@@ -13,21 +13,43 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use url::Url;
 
-use super::within;
+use crate::within;
 
-/// The body of a request that is sent while it is written, see [`super::pipe`].
-pub(crate) type Sent = UnsyncBoxBody<Bytes, Infallible>;
+/// The body of a request that is sent while it is written, see [`crate::pipe`].
+pub type Sent = UnsyncBoxBody<Bytes, Infallible>;
 
+/// Where a test looks: the client that it looks with, and the origin.
+pub trait Site {
+    /// The client.
+    fn web(&self) -> &Web;
+
+    /// The origin, without a path.
+    fn origin(&self) -> &str;
+
+    /// A URL at the origin.
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin())
+    }
+}
+
+/// The client.
 #[derive(Clone, Debug)]
-pub(crate) struct Web(hyper_util::client::legacy::Client<HttpConnector, Sent>);
+pub struct Web(hyper_util::client::legacy::Client<HttpConnector, Sent>);
+
+impl Default for Web {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Web {
-    pub(crate) fn new() -> Self {
+    /// A client with connections of its own.
+    pub fn new() -> Self {
         Self(hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http())
     }
 
     /// Sends, and reads the whole answer.
-    pub(crate) async fn send(&self, request: Request<impl Into<Bytes>>) -> Response<Bytes> {
+    pub async fn send(&self, request: Request<impl Into<Bytes>>) -> Response<Bytes> {
         let what = format!("{} {}", request.method(), request.uri());
         let whole = async {
             let body = request.map(|body| Full::new(body.into()).boxed_unsync());
@@ -39,7 +61,7 @@ impl Web {
     }
 
     /// Sends, and returns when the head of the answer is there.
-    pub(crate) async fn open(&self, request: Request<Sent>) -> Response<Incoming> {
+    pub async fn open(&self, request: Request<Sent>) -> Response<Incoming> {
         let what = format!("{} {}", request.method(), request.uri());
         match within(&what, self.0.request(request)).await {
             Ok(response) => response,
@@ -47,26 +69,28 @@ impl Web {
         }
     }
 
-    pub(crate) async fn get(&self, url: &str) -> Response<Bytes> {
+    /// A GET.
+    pub async fn get(&self, url: &str) -> Response<Bytes> {
         self.send(Request::get(url).body("").expect("a request")).await
     }
 
     /// A GET with a bearer token.
-    pub(crate) async fn get_as(&self, token: &str, url: &str) -> Response<Bytes> {
+    pub async fn get_as(&self, token: &str, url: &str) -> Response<Bytes> {
         let request = Request::get(url).header(AUTHORIZATION, format!("Bearer {token}"));
         self.send(request.body("").expect("a request")).await
     }
 
     /// As [`Self::get_as`], where the server may go away.
-    pub(crate) async fn try_get_as(&self, token: &str, url: &str) -> Option<Response<Bytes>> {
+    pub async fn try_get_as(&self, token: &str, url: &str) -> Option<Response<Bytes>> {
         let request = Request::get(url).header(AUTHORIZATION, format!("Bearer {token}"));
-        let request = request.body(super::empty()).expect("a request");
+        let request = request.body(crate::empty()).expect("a request");
         let (head, body) = within(url, self.0.request(request)).await.ok()?.into_parts();
         let body = within(url, body.collect()).await.ok()?;
         Some(Response::from_parts(head, body.to_bytes()))
     }
 
-    pub(crate) async fn post_form(&self, url: &str, form: &[(&str, &str)]) -> Response<Bytes> {
+    /// A POST of a form.
+    pub async fn post_form(&self, url: &str, form: &[(&str, &str)]) -> Response<Bytes> {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request =
             Request::post(url).header("content-type", "application/x-www-form-urlencoded");
@@ -74,18 +98,19 @@ impl Web {
     }
 }
 
-pub(crate) fn json_body(response: &Response<Bytes>) -> Value {
+/// The body, which has to be JSON.
+pub fn json_body(response: &Response<Bytes>) -> Value {
     serde_json::from_slice(response.body()).unwrap_or_else(|error| {
         panic!("{} {error}: {:?}", response.status(), response.body());
     })
 }
 
 /// A header's value; empty where it is missing.
-pub(crate) fn header<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
+pub fn header<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// A parameter of a URL's query.
-pub(crate) fn query(url: &Url, name: &str) -> Option<String> {
+pub fn query(url: &Url, name: &str) -> Option<String> {
     url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }

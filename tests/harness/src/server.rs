@@ -18,23 +18,33 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 /// An answer with any body. An error in its place closes the connection without one.
-pub(crate) type Reply = io::Result<Response<UnsyncBoxBody<Bytes, Infallible>>>;
+pub type Reply = io::Result<Response<UnsyncBoxBody<Bytes, Infallible>>>;
 
 /// A running server. It and its connections stop when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     address: SocketAddr,
     task: AbortHandle,
 }
 
 impl Server {
-    pub(crate) async fn start<F>(
+    /// Serves on a free port.
+    pub async fn start<F>(handler: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static) -> Self
+    where
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("some port is free");
+        Self::at(listener, handler)
+    }
+
+    /// Serves on a port that is taken already.
+    pub fn at<F>(
+        listener: TcpListener,
         handler: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     ) -> Self
     where
         F: Future<Output = Reply> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("some port is free");
         let address = listener.local_addr().expect("it is bound");
         let serve = async move {
             let mut connections = JoinSet::new();
@@ -47,7 +57,8 @@ impl Server {
         Self { address, task: tokio::spawn(serve).abort_handle() }
     }
 
-    pub(crate) fn url(&self, path: &str) -> String {
+    /// A URL of it.
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 }
@@ -58,19 +69,21 @@ impl Drop for Server {
     }
 }
 
-pub(crate) fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
+/// An answer of text.
+pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
     let mut response = Response::new(Full::new(text.into()).boxed_unsync());
     *response.status_mut() = status;
     Ok(response)
 }
 
-pub(crate) fn empty() -> UnsyncBoxBody<Bytes, Infallible> {
+/// No body.
+pub fn empty() -> UnsyncBoxBody<Bytes, Infallible> {
     Empty::new().boxed_unsync()
 }
 
 /// A body that is written to while it is sent. It ends when the sender is dropped; the sender is
 /// closed when nobody reads any more.
-pub(crate) fn pipe() -> (mpsc::Sender<Bytes>, UnsyncBoxBody<Bytes, Infallible>) {
+pub fn pipe() -> (mpsc::Sender<Bytes>, UnsyncBoxBody<Bytes, Infallible>) {
     let (sender, receiver) = mpsc::channel(1);
     (sender, Pipe(receiver).boxed_unsync())
 }

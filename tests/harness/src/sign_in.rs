@@ -5,28 +5,32 @@ use http::Response;
 use serde_json::Value;
 use url::Url;
 
-use super::{Web, World, header, json_body, query};
+use crate::{Site, Web, header, json_body, query};
 
 /// RFC 7636 appendix B.
-pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// A client with one redirect URI.
 #[derive(Debug)]
-pub(crate) struct SignIn<'w> {
-    pub(crate) world: &'w World,
-    pub(crate) redirect_uri: &'w str,
+pub struct SignIn<'w> {
+    web: &'w Web,
+    origin: String,
+    redirect_uri: &'w str,
 }
 
 /// What a client gets.
 #[derive(Clone, Debug)]
-pub(crate) struct Tokens {
-    pub(crate) access_token: String,
-    pub(crate) refresh_token: String,
+pub struct Tokens {
+    /// For the server.
+    pub access_token: String,
+    /// For more of them.
+    pub refresh_token: String,
 }
 
 impl Tokens {
-    pub(crate) fn of(response: &Response<Bytes>) -> Self {
+    /// Those of an answer, which has to have them.
+    pub fn of(response: &Response<Bytes>) -> Self {
         let body = json_body(response);
         assert_eq!(response.status(), 200, "{body}");
         let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
@@ -35,13 +39,23 @@ impl Tokens {
 }
 
 impl<'w> SignIn<'w> {
-    pub(crate) fn new(world: &'w World, redirect_uri: &'w str) -> Self {
-        Self { world, redirect_uri }
+    /// A client of a site.
+    pub fn new(site: &'w impl Site, redirect_uri: &'w str) -> Self {
+        Self::at(site.web(), site.url(""), redirect_uri)
+    }
+
+    /// A client of what is reached by another origin than its own.
+    pub fn at(web: &'w Web, origin: String, redirect_uri: &'w str) -> Self {
+        Self { web, origin, redirect_uri }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
     }
 
     /// The URL for the user's browser.
-    pub(crate) fn authorize_url(&self, state: &str) -> Url {
-        let mut url: Url = self.world.url("/oauth/authorize").parse().expect("a URL");
+    pub fn authorize_url(&self, state: &str) -> Url {
+        let mut url: Url = self.url("/oauth/authorize").parse().expect("a URL");
         url.query_pairs_mut().extend_pairs([
             ("response_type", "code"),
             ("client_id", "whatever the client thinks it is"),
@@ -49,21 +63,21 @@ impl<'w> SignIn<'w> {
             ("code_challenge", CHALLENGE),
             ("code_challenge_method", "S256"),
             ("state", state),
-            ("resource", &self.world.url("/mcp")),
+            ("resource", &self.url("/mcp")),
         ]);
         url
     }
 
     /// The user signs in; what comes back is the code.
-    pub(crate) async fn code(&self, state: &str) -> String {
+    pub async fn code(&self, state: &str) -> String {
         let url = self.authorize_url(state);
-        let callback = browse(&self.world.web, url.as_str(), self.redirect_uri).await;
+        let callback = browse(self.web, url.as_str(), self.redirect_uri).await;
         assert_eq!(query(&callback, "state").as_deref(), Some(state), "{callback}");
         query(&callback, "code").unwrap_or_else(|| panic!("no code in {callback}"))
     }
 
     /// Asks for the tokens of a code.
-    pub(crate) async fn redeem(&self, code: &str) -> Response<Bytes> {
+    pub async fn redeem(&self, code: &str) -> Response<Bytes> {
         self.token(&[
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -74,22 +88,22 @@ impl<'w> SignIn<'w> {
     }
 
     /// Asks for new tokens.
-    pub(crate) async fn refresh(&self, refresh_token: &str) -> Response<Bytes> {
+    pub async fn refresh(&self, refresh_token: &str) -> Response<Bytes> {
         self.token(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
     }
 
     async fn token(&self, form: &[(&str, &str)]) -> Response<Bytes> {
-        self.world.web.post_form(&self.world.url("/oauth/token"), form).await
+        self.web.post_form(&self.url("/oauth/token"), form).await
     }
 
     /// The whole way.
-    pub(crate) async fn tokens(&self) -> Tokens {
+    pub async fn tokens(&self) -> Tokens {
         Tokens::of(&self.redeem(&self.code("a state").await).await)
     }
 }
 
 /// Follows redirects as a browser does, to the one that goes to the client.
-pub(crate) async fn browse(web: &Web, url: &str, redirect_uri: &str) -> Url {
+pub async fn browse(web: &Web, url: &str, redirect_uri: &str) -> Url {
     let mut url = url.to_owned();
     for _ in 0..5 {
         let response = web.get(&url).await;
@@ -104,7 +118,7 @@ pub(crate) async fn browse(web: &Web, url: &str, redirect_uri: &str) -> Url {
 }
 
 /// `error` of an OAuth answer.
-pub(crate) fn error_of(response: &Response<Bytes>) -> String {
+pub fn error_of(response: &Response<Bytes>) -> String {
     let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
     body["error"].as_str().unwrap_or_default().to_owned()
 }
