@@ -11,6 +11,9 @@ use super::within;
 
 const POLL: Duration = Duration::from_millis(5);
 
+/// The binary.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_mcp-entra");
+
 /// What a process is told. Variables give way to arguments, as the binary has it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
@@ -39,7 +42,11 @@ impl Options {
 
 /// The binary with these options and no other of this process's environment.
 pub(crate) fn command(options: &Options) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-entra"));
+    told(Command::new(BINARY), options)
+}
+
+/// A command that is told these options.
+pub(crate) fn told(mut command: Command, options: &Options) -> Command {
     for (name, _) in std::env::vars() {
         if ["MCP_ENTRA_", "WEBSITE_", "FUNCTIONS_", "CONTAINER_APP_", "AZURE_"]
             .iter()

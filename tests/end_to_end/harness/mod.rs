@@ -16,7 +16,7 @@ mod sign_in;
 mod web;
 mod world;
 
-pub(crate) use gateway::{Gateway, Log, Options, command};
+pub(crate) use gateway::{BINARY, Gateway, Log, Options, command, told};
 pub(crate) use mcp_server::McpServer;
 pub(crate) use server::{Reply, Server, empty, pipe, text};
 pub(crate) use sign_in::{SignIn, Tokens, VERIFIER, browse, error_of};
