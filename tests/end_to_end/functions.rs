@@ -41,9 +41,12 @@ struct FunctionApp {
 
 impl FunctionApp {
     async fn start(mode: Mode) -> Self {
-        let app =
-            Self::starting(EntraStandIn::builder().start().await.unwrap(), mode, options(mode))
-                .await;
+        let app = Self::starting(
+            EntraStandIn::builder().start().await.expect("it starts"),
+            mode,
+            options(mode),
+        )
+        .await;
         app.ready().await;
         app
     }
