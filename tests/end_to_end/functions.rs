@@ -1,5 +1,5 @@
-//! Under the Azure Functions host: the gateway as a custom handler, started by a stand-in for the host
-//! in each of its modes.
+//! Under the Azure Functions host: the gateway as a custom handler, started by a stand-in for the
+//! host in each of its modes.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -131,7 +131,8 @@ async fn sign_in_and_a_tool_call_in_the_envelope() {
     the_whole_way(Mode::Envelope).await;
 }
 
-/// A copy of an app as a user has it: the files that are deployed, the binary, and a server of their own.
+/// A copy of an app as a user has it: the files that are deployed, the binary, and a server of
+/// their own.
 fn copy_of(name: &str, server: &str) -> PathBuf {
     let root = std::env::temp_dir().join(format!("mcp-entra-{name}-{}", std::process::id()));
     _ = std::fs::remove_dir_all(&root);

@@ -49,8 +49,8 @@ var settings = {
   AzureWebJobsDisableHomepage: 'true'
   MCP_ENTRA_TENANT: tenantId
   MCP_ENTRA_CLIENT_ID: clientId
-  // WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES must not be here: with it App Service serves metadata of its own
-  // that names Entra ID as the authorization server, and clients never find mcp-entra.
+  // WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES must not be here: with it App Service serves metadata of
+  // its own that names Entra ID as the authorization server, and clients never find mcp-entra.
 }
 var secretSetting = empty(clientSecret) ? {} : { MCP_ENTRA_CLIENT_SECRET: clientSecret }
 var resourceSetting = empty(resourceUrl) ? {} : { MCP_ENTRA_RESOURCE: resourceUrl }
@@ -118,7 +118,8 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
-    // no cors here: with it the platform answers preflight requests itself, and wrongly for a sign-in
+    // no cors here: with it the platform answers preflight requests itself, and wrongly for a
+    // sign-in
     siteConfig: {
       minTlsVersion: '1.2'
     }

@@ -3,8 +3,8 @@
 //   az deployment group create --resource-group RG --template-file main.bicep \
 //       --parameters name=notes clientId=CLIENT gatewayImage=REGISTRY/mcp-entra:TAG serverImage=REGISTRY/notes:TAG
 //
-// The containers of an app share 127.0.0.1, and ingress leads to mcp-entra alone: nobody reaches the MCP
-// server around it, as long as that listens on 127.0.0.1.
+// The containers of an app share 127.0.0.1, and ingress leads to mcp-entra alone: nobody reaches
+// the MCP server around it, as long as that listens on 127.0.0.1.
 
 @description('Name of the container app')
 @minLength(2)
@@ -75,8 +75,9 @@ resource environment 'Microsoft.App/managedEnvironments@2024-03-01' = {
   }
 }
 
-// Authentication (Easy Auth) is off: mcp-entra signs users in and checks every token itself. Where it has to be on,
-// set unauthenticatedClientAction to AllowAnonymous, or clients never reach the metadata they sign in by.
+// Authentication (Easy Auth) is off: mcp-entra signs users in and checks every token itself. Where
+// it has to be on, set unauthenticatedClientAction to AllowAnonymous, or clients never reach the
+// metadata they sign in by.
 resource app 'Microsoft.App/containerApps@2024-03-01' = {
   name: name
   location: location
@@ -93,7 +94,8 @@ resource app 'Microsoft.App/containerApps@2024-03-01' = {
         allowInsecure: false
         targetPort: 8080
         transport: 'http'
-        // no corsPolicy here: with it the platform answers preflight requests itself, and wrongly for a sign-in
+        // no corsPolicy here: with it the platform answers preflight requests itself, and wrongly
+        // for a sign-in
       }
       registries: empty(registry) ? [] : [
         {
