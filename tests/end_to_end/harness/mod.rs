@@ -12,7 +12,7 @@ mod tls;
 mod wire;
 mod world;
 
-pub(crate) use gateway::{Gateway, Options, command, memory, peak_memory};
+pub(crate) use gateway::{BINARY, Gateway, Options, command, memory, peak_memory, told};
 pub(crate) use mcp_entra_harness::{
     Log, McpServer, PATIENCE, Reply, Sent, Server, SignIn, Tokens, VERIFIER, Web, empty, error_of,
     header, json_body, pipe, query, text, within,
