@@ -1,5 +1,5 @@
-//! `serve -- COMMAND`: the server behind as the gateway's own process. The commands here are shells;
-//! where somebody has to listen at their port, the test does.
+//! `serve -- COMMAND`: the server behind as the gateway's own process. The commands here are
+//! shells; where somebody has to listen at their port, the test does.
 
 use std::time::Duration;
 

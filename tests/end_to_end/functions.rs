@@ -1,8 +1,9 @@
-//! Under the Azure Functions host: the gateway as a custom handler, started by a stand-in for the host
-//! in each of its modes.
+//! Under the Azure Functions host: the gateway as a custom handler, started by a stand-in for the
+//! host in each of its modes.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -15,8 +16,8 @@ use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 
 use crate::harness::{
-    Log, McpServer, Options, PATIENCE, Server, SignIn, Tokens, Web, World, command, header,
-    json_body, pipe, text, within,
+    BINARY, Log, McpServer, Options, PATIENCE, Server, SignIn, Tokens, Web, World, command, header,
+    json_body, pipe, text, told, within,
 };
 
 const REDIRECT_URI: &str = "http://localhost:8787/callback";
@@ -40,9 +41,12 @@ struct FunctionApp {
 
 impl FunctionApp {
     async fn start(mode: Mode) -> Self {
-        let app =
-            Self::starting(EntraStandIn::builder().start().await.unwrap(), mode, options(mode))
-                .await;
+        let app = Self::starting(
+            EntraStandIn::builder().start().await.expect("it starts"),
+            mode,
+            options(mode),
+        )
+        .await;
         app.ready().await;
         app
     }
@@ -53,10 +57,13 @@ impl FunctionApp {
         let options = options
             .or(&World::options(&entra, &behind.url()))
             .or(&Options::default().arguments(&["serve"]));
-        let mut handler = command(&options);
+        Self::of(App::catch_all(mode), command(&options), entra, behind).await
+    }
+
+    async fn of(app: App, mut handler: Command, entra: EntraStandIn, behind: McpServer) -> Self {
         handler.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let started = FunctionsHost::start(App::catch_all(mode), handler, listen);
+        let started = FunctionsHost::start(app, handler, listen);
         let mut host = within("the host starts", started).await.expect("the handler answers");
         let log = Log::of(host.take_stderr().expect("its standard error is a pipe"));
         Self { _entra: entra, host, behind, web: Web::new(), log }
@@ -122,6 +129,47 @@ async fn sign_in_and_a_tool_call_where_the_host_forwards() {
 #[tokio::test]
 async fn sign_in_and_a_tool_call_in_the_envelope() {
     the_whole_way(Mode::Envelope).await;
+}
+
+/// A copy of an app as a user has it: the files that are deployed, the binary, and a server of
+/// their own.
+fn copy_of(name: &str, server: &str) -> PathBuf {
+    let root = std::env::temp_dir().join(format!("mcp-entra-{name}-{}", std::process::id()));
+    _ = std::fs::remove_dir_all(&root);
+    let deployed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/deploy").join(name);
+    let copied = Command::new("cp").arg("-R").arg(&deployed).arg(&root).status();
+    assert!(copied.expect("cp runs").success());
+    std::os::unix::fs::symlink(BINARY, root.join("mcp-entra")).expect("a link");
+    // it stays executable
+    std::fs::write(root.join("start"), server).expect("it is ours");
+    root
+}
+
+#[tokio::test]
+async fn the_apps_that_are_deployed_work() {
+    for name in ["app", "app-by-profile"] {
+        let root = copy_of(name, "#!/bin/sh\necho port=$PORT >&2\nexec sleep 1000\n");
+        let mut app = App::read(&root).expect("the host takes it");
+        assert_eq!(app.mode, Mode::Proxying);
+        assert!(app.settings.iter().any(|(name, _)| name == "MCP_ENTRA_TENANT"), "{name}");
+        // whoever else is on this machine may have it
+        app.port = None;
+        let entra = EntraStandIn::builder().start().await.unwrap();
+        let authority = Options::default().variable("MCP_ENTRA_AUTHORITY", entra.authority());
+        let handler = told(app.handler().expect("host.json names it"), &authority);
+        let app = FunctionApp::of(app, handler, entra, McpServer::start().await).await;
+
+        let Tokens { access_token, .. } = app.sign_in().tokens().await;
+        let port =
+            app.log.lines().iter().find_map(|line| line.strip_prefix("port=").map(str::to_owned));
+        let address = format!("127.0.0.1:{}", port.expect("the server was started"));
+        let listener = tokio::net::TcpListener::bind(address).await.expect("it is free");
+        let _server = Server::at(listener, |_| async { text(http::StatusCode::OK, "called") });
+        let answer = app.web.get_as(&access_token, &app.url("/mcp")).await;
+        assert_eq!(answer.body(), "called", "{name}");
+        drop(app);
+        _ = std::fs::remove_dir_all(root);
+    }
 }
 
 #[tokio::test]

@@ -16,12 +16,14 @@ use crate::request::{InvocationError, from_invocation};
 use crate::response::to_result;
 use crate::{OUTPUT, TRIGGER};
 
-/// The most octets of an invocation, and of an answer that is made its result: both are held in memory.
+/// The most octets of an invocation, and of an answer that is made its result: both are held in
+/// memory.
 pub const LONGEST: usize = 32 * 1024 * 1024;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The name of a function, which is that of its folder: a letter, then letters, digits, `_` and `-`, 128 at most.
+/// The name of a function, which is that of its folder: a letter, then letters, digits, `_` and
+/// `-`, 128 at most.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FunctionName(String);
 
@@ -52,9 +54,11 @@ impl fmt::Display for FunctionName {
     }
 }
 
-/// Takes what is posted to a function's name for an invocation of it; everything else passes as it is.
+/// Takes what is posted to a function's name for an invocation of it; everything else passes as it
+/// is.
 ///
-/// Only the Functions host may reach a service behind this, see the [crate]'s words on whom it believes.
+/// Only the Functions host may reach a service behind this, see the [crate]'s words on whom it
+/// believes.
 #[derive(Clone, Debug)]
 pub struct Layer {
     path: String,
@@ -72,8 +76,8 @@ impl Layer {
 
     /// Answers a request by `behind`, by way of the envelope if it is an invocation.
     ///
-    /// An event stream that answers a GET never ends, and the host waits for an end: the caller gets
-    /// `405 Method Not Allowed` in its place, by which an MCP server says that it offers none.
+    /// An event stream that answers a GET never ends, and the host waits for an end: the caller
+    /// gets `405 Method Not Allowed` in its place, by which an MCP server says that it offers none.
     ///
     /// # Errors
     /// That of `behind`.

@@ -13,14 +13,16 @@
 //! # Ok::<(), mcp_entra_functions::request::InvocationError>(())
 //! ```
 //!
-//! The rules, from the host's source (`GetRequestAsJObject`) and the documentation of custom handlers:
+//! The rules, from the host's source (`GetRequestAsJObject`) and the documentation of custom
+//! handlers:
 //!
-//! - The path and the query are those of `Url`. `Query` joins repeated keys by a comma, so that two values look like one;
-//!   it is read only where `Url` has no query. The host sends an object, the documentation shows a
-//!   string with one in it.
-//! - `Body` is base64 where the content type is `application/octet-stream` or `multipart/*`, else text.
-//! - `Body` is left out where the request had no `Content-Length`. A body that was sent all the same is
-//!   lost, which is an error here and not an empty body.
+//! - The path and the query are those of `Url`. `Query` joins repeated keys by a comma, so that two
+//!   values look like one; it is read only where `Url` has no query. The host sends an object, the
+//!   documentation shows a string with one in it.
+//! - `Body` is base64 where the content type is `application/octet-stream` or `multipart/*`, else
+//!   text.
+//! - `Body` is left out where the request had no `Content-Length`. A body that was sent all the
+//!   same is lost, which is an error here and not an empty body.
 //! - `Params`, `Identities` and `Metadata` are not read. They say nothing that is not in the rest.
 
 use std::collections::BTreeMap;
@@ -62,7 +64,8 @@ pub enum InvocationError {
     /// `Body` is not the base64 that its content type calls for.
     #[error("Body is not in base64, which {0} calls for")]
     Body(String),
-    /// The request had a body, and the host has left it out. The caller is to be told 411 Length Required.
+    /// The request had a body, and the host has left it out. The caller is to be told 411 Length
+    /// Required.
     #[error("the body was sent without Content-Length, and the host does not hand such bodies on")]
     BodyLost,
 }
@@ -115,7 +118,8 @@ impl OneOrMore {
     }
 }
 
-/// The request in an invocation, whose HTTP trigger is called `trigger` ([`crate::TRIGGER`], mostly).
+/// The request in an invocation, whose HTTP trigger is called `trigger` ([`crate::TRIGGER`],
+/// mostly).
 ///
 /// Its URI is a path and a query; the host is in the header `Host`. `Content-Length` is that of the
 /// body as it came; no other header is there that the invocation does not name.

@@ -13,16 +13,17 @@
 //! # Ok::<(), http::Error>(())
 //! ```
 //!
-//! The result goes to the host with `200 OK`, whatever the status in it: the host makes `500` of anything
-//! else, and follows a redirect itself.
+//! The result goes to the host with `200 OK`, whatever the status in it: the host makes `500` of
+//! anything else, and follows a redirect itself.
 //!
-//! What the envelope cannot carry is left out, and a line in `Logs` says so, which the host writes to
-//! the function's log:
+//! What the envelope cannot carry is left out, and a line in `Logs` says so, which the host writes
+//! to the function's log:
 //!
-//! - A header has one value. Several are joined by a comma, as RFC 9110 section 5.3 allows; of several
-//!   `Set-Cookie`, to which it does not apply, the first is kept.
+//! - A header has one value. Several are joined by a comma, as RFC 9110 section 5.3 allows; of
+//!   several `Set-Cookie`, to which it does not apply, the first is kept.
 //! - Values of headers are ASCII, since the host refuses to send others.
-//! - A body is text. The host has no way to send octets that are not UTF-8, so these become `502 Bad Gateway`.
+//! - A body is text. The host has no way to send octets that are not UTF-8, so the status is 502 in
+//!   their place.
 //! - `Content-Length` and what concerns one connection are the host's own to say.
 
 use std::borrow::Cow;
@@ -66,7 +67,8 @@ struct Output<'r> {
     body: &'r str,
 }
 
-/// The result with this response, under the name of the `http` output binding ([`crate::OUTPUT`], mostly).
+/// The result with this response, under the name of the `http` output binding ([`crate::OUTPUT`],
+/// mostly).
 #[must_use]
 pub fn to_result(response: &Response<Bytes>, output: &str) -> Bytes {
     let mut logs = Vec::new();

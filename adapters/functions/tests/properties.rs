@@ -1,5 +1,5 @@
-//! What holds for every request and every answer. The other side of the envelope is the stand-in for the
-//! host, which knows nothing of this crate.
+//! What holds for every request and every answer. The other side of the envelope is the stand-in
+//! for the host, which knows nothing of this crate.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response};

@@ -180,8 +180,8 @@ fn cannot_start(command: &str, error: &io::Error) -> String {
     format!("-- '{command}': {error}; give the command that starts the MCP server, after --")
 }
 
-/// On Linux the program goes by way of [`become_command`], so that it ends when we are killed outright,
-/// as the Functions host does with its handlers.
+/// On Linux the program goes by way of [`become_command`], so that it ends when we are killed
+/// outright, as the Functions host does with its handlers.
 #[cfg(target_os = "linux")]
 fn starting(command: &[String]) -> process::Command {
     let mut process = process::Command::new("/proc/self/exe");

@@ -4,6 +4,9 @@ use std::process::{Command, ExitStatus};
 
 use mcp_entra_harness::{Log, POLL, Process, free_port, within};
 
+/// The binary.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_mcp-entra");
+
 /// What a process is told. Variables give way to arguments, as the binary has it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
@@ -32,7 +35,12 @@ impl Options {
 
 /// The binary with these options and no other of this process's environment.
 pub(crate) fn command(options: &Options) -> Command {
-    let mut command = mcp_entra_harness::command(env!("CARGO_BIN_EXE_mcp-entra"));
+    told(Command::new(BINARY), options)
+}
+
+/// A command that is told these options.
+pub(crate) fn told(command: Command, options: &Options) -> Command {
+    let mut command = mcp_entra_harness::without_settings(command);
     command.args(&options.arguments);
     command.envs(options.variables.iter().map(|(name, value)| (name, value)));
     command

@@ -8,7 +8,7 @@
 mod gateway;
 mod world;
 
-pub(crate) use gateway::{Gateway, Options, command};
+pub(crate) use gateway::{BINARY, Gateway, Options, command, told};
 pub(crate) use mcp_entra_harness::{
     Log, McpServer, PATIENCE, Reply, Sent, Server, SignIn, Tokens, VERIFIER, Web, empty, error_of,
     header, json_body, pipe, text, within,

@@ -1,12 +1,12 @@
-//! Neither proxying nor forwarding: the handler gets each invocation as JSON, at the function's name,
-//! and says in JSON what to answer.
+//! Neither proxying nor forwarding: the handler gets each invocation as JSON, at the function's
+//! name, and says in JSON what to answer.
 //!
 //! - `Url` is the request's own; in `Query` repeated keys are joined by a comma.
 //! - `Body` is there only with a `Content-Length`: base64 for `application/octet-stream` and
 //!   `multipart/*`, for everything else text.
 //! - The invocation itself is sent in chunks.
-//! - What is no success, or no such JSON, is a failed invocation: the caller gets 500. So is a redirect
-//!   of the invocation itself, which the host follows, with a GET.
+//! - What is no success, or no such JSON, is a failed invocation: the caller gets 500. So is a
+//!   redirect of the invocation itself, which the host follows, with a GET.
 //! - A header has one value, which is text.
 
 use std::convert::Infallible;

@@ -1,8 +1,8 @@
-//! `enableForwardingHttpRequest`, the older way: the host builds a request of its own and waits for the
-//! whole answer.
+//! `enableForwardingHttpRequest`, the older way: the host builds a request of its own and waits for
+//! the whole answer.
 //!
-//! - Query keys that are repeated, in whatever case, become one with the values joined by a comma; the
-//!   query is encoded anew.
+//! - Query keys that are repeated, in whatever case, become one with the values joined by a comma;
+//!   the query is encoded anew.
 //! - The path is decoded and encoded anew, so that an encoded `?` or `#` ends it.
 //! - A body without `Content-Length` is lost.
 //! - Of the headers for the body only `Content-Type` and `Content-Length` are kept.

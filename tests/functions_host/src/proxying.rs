@@ -1,5 +1,5 @@
-//! `enableProxyingHttpRequest`: a reverse proxy. Heads pass but for what concerns one connection, `Host`
-//! stays, bodies stream both ways, redirects are not followed.
+//! `enableProxyingHttpRequest`: a reverse proxy. Heads pass but for what concerns one connection,
+//! `Host` stays, bodies stream both ways, redirects are not followed.
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;

@@ -36,7 +36,8 @@ impl FunctionsHost {
     /// Starts the handler, waits until it answers, then serves.
     ///
     /// # Errors
-    /// Where the address is taken, or the handler cannot be started, ends, or does not answer in time.
+    /// Where the address is taken, or the handler cannot be started, ends, or does not answer in
+    /// time.
     pub async fn start(app: App, handler: Command, listen: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;

@@ -20,7 +20,7 @@ pub mod web;
 
 pub use entra::{access_token, asked};
 pub use mcp_server::{Behind, McpServer};
-pub use process::{Log, POLL, Process, command, free_port};
+pub use process::{Log, POLL, Process, command, free_port, without_settings};
 pub use rmcp_client::Client;
 pub use server::{Reply, Server, empty, pipe, text};
 pub use sign_in::{SignIn, Tokens, VERIFIER, browse, error_of};

@@ -4,9 +4,10 @@
 //! functions-host-stand-in [--mode proxying|forwarding|envelope | --app FOLDER] [--listen ADDRESS] [-- HANDLER ARGS…]
 //! ```
 //!
-//! With `--mode` the app is one function for everything, `mcp`. With `--app` it is what the folder says, the
-//! handler too. The handler inherits the environment and standard error, where its output goes too. Once it answers, `origin=http://…` is
-//! printed. The end of standard input, or SIGTERM, ends both.
+//! With `--mode` the app is one function for everything, `mcp`. With `--app` it is what the folder
+//! says, the handler too. The handler inherits the environment and standard error, where its output
+//! goes too. Once it answers, `origin=http://…` is printed. The end of standard input, or SIGTERM,
+//! ends both.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
