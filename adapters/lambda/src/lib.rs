@@ -37,7 +37,6 @@
 //! | stages | `lambda_http` puts the stage in front of the path, HTTP APIs leave it there: the endpoints are found with and without. Clients look for `/.well-known/` at the root of the host, so there must be one: a Function URL, the stage `$default`, a custom domain, a load balancer |
 //! | a parameter twice | is refused, but a load balancer passes the last one on alone, unless its multi-value headers are on |
 //! | `WWW-Authenticate` | REST APIs rename it to `x-amzn-remapped-www-authenticate`; clients then find the metadata by its well-known address |
-//! | freezing | see [`Entra::new`] |
 
 use std::future::Future;
 use std::pin::Pin;
