@@ -40,6 +40,18 @@ ready_tools() {
     }
 }
 
+# The names of the crates that are published.
+published() {
+    grep -hm1 '^name = ' core/Cargo.toml adapters/*/Cargo.toml tests/entra/Cargo.toml | cut -d'"' -f2
+}
+
+# package [OPTION..]: packs every crate that is published, as the registry would get it.
+package() {
+    local crates
+    mapfile -t crates < <(published)
+    cargo package --allow-dirty --all-features "$@" "${crates[@]/#/--package=}"
+}
+
 # toolchain NAME: a further toolchain beside the default one.
 toolchain() {
     grep -q "^$1-" <<<"$(rustup toolchain list)" ||

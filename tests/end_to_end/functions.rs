@@ -160,6 +160,7 @@ async fn the_apps_that_are_deployed_work() {
         let app = FunctionApp::of(app, handler, entra, McpServer::start().await).await;
 
         let Tokens { access_token, .. } = app.sign_in().tokens().await;
+        app.log.says("port=").await;
         let port =
             app.log.lines().iter().find_map(|line| line.strip_prefix("port=").map(str::to_owned));
         let address = format!("127.0.0.1:{}", port.expect("the server was started"));

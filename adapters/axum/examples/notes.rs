@@ -30,10 +30,11 @@ impl ServerHandler for Notes {
 
 /// The MCP server with its sign-in.
 pub(crate) fn app(options: &Options) -> Result<axum::Router, Box<dyn std::error::Error>> {
-    let entra = Entra::new(options)?;
     let config = StreamableHttpServerConfig::default();
     let mcp =
         StreamableHttpService::new(|| Ok(Notes), Arc::<LocalSessionManager>::default(), config);
+
+    let entra = Entra::new(options)?;
     let mcp = axum::Router::new().route_service("/mcp", mcp).route_layer(entra.protect());
     Ok(entra.router().merge(mcp))
 }

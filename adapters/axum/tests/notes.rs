@@ -56,6 +56,26 @@ const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","param
 const GREET: &str =
     r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"greet","arguments":{}}}"#;
 
+/// Without what sets it in.
+fn lines(code: &str) -> String {
+    code.lines().map(|line| format!("{}\n", line.trim())).collect()
+}
+
+#[test]
+fn the_readme_shows_the_example() {
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let readme = std::fs::read_to_string(format!("{folder}/../../README.md")).unwrap();
+    let (_, section) = readme.split_once("\n## Embed it\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let example = lines(include_str!("../examples/notes.rs"));
+    let blocks: Vec<_> = section.split("```rust\n").skip(1).collect();
+    assert_eq!(blocks.len(), 3);
+    for block in blocks {
+        let (code, _) = block.split_once("```").unwrap();
+        assert!(example.contains(&lines(code)), "examples/notes.rs has not:\n{code}");
+    }
+}
+
 #[tokio::test]
 async fn the_example_greets_who_signed_in() {
     let entra = EntraStandIn::builder().start().await.unwrap();

@@ -41,6 +41,9 @@ use signature::VerifiedTokens;
 
 /// How long a client may take to send a body that is read, if nothing else is said.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the rest of a body that is too long is read, and kept nowhere: a connection that closes
+/// with something unread is reset, which takes the answer from a client or a proxy that still sends.
+const REST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Drives exchanges. Cheap to clone; clones share the client, the documents and the memory.
 #[derive(Clone, Debug)]
@@ -228,10 +231,16 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let body = Limited::new(body, read.limit());
-    match tokio::time::timeout(timeout, Box::pin(body).collect()).await {
+    let mut body = Box::pin(body);
+    let limited = Limited::new(body.as_mut(), read.limit());
+    match tokio::time::timeout(timeout, limited.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLong),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+            // whoever still sends then has had its time
+            _ = tokio::time::timeout(REST_TIMEOUT, rest).await;
+            Err(BodyError::TooLong)
+        }
         Ok(Err(_)) => Err(BodyError::Incomplete),
         Err(_) => Err(BodyError::Timeout),
     }

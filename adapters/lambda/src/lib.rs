@@ -21,25 +21,22 @@
 //! # }
 //! ```
 //!
-//! `lambda_http::run` takes it as well, for what cannot stream: everything but Function URLs with
-//! `RESPONSE_STREAM`, and REST APIs that are set to stream. `examples/notes.rs` is an MCP server with it, `deploy/` what
-//! brings one to AWS.
+//! `lambda_http::run` takes it as well, for platforms that do not stream. `examples/notes.rs` is an
+//! MCP server with it, `deploy/` what brings it to AWS, `emulate` what runs it on your machine.
 //!
 //! # What your handler sees
 //!
-//! Signed-in callers alone, whatever the path. The sign-in endpoints, and requests of nobody, are
+//! Signed-in callers alone, whatever the path: the sign-in endpoints, and requests of nobody, are
 //! answered in front of it. The request is as `lambda_http` makes it, with the caller among its
-//! extensions; neither cookies nor a body are touched on the way in or out.
+//! extensions.
 //!
 //! # What the platforms do
 //!
 //! | | |
 //! |---|---|
-//! | stages | `lambda_http` puts the stage in front of the path, and HTTP APIs leave it there; the endpoints are found with and without it. Clients look for `/.well-known/` at the root of the host, so the API needs a root: a Function URL, the stage `$default`, a custom domain or a load balancer |
-//! | bodies in base64 | are decoded |
-//! | a parameter twice | is refused, except by a load balancer that passes the last one on alone: turn its multi-value headers on |
+//! | stages | `lambda_http` puts the stage in front of the path, HTTP APIs leave it there: the endpoints are found with and without. Clients look for `/.well-known/` at the root of the host, so there must be one: a Function URL, the stage `$default`, a custom domain, a load balancer |
+//! | a parameter twice | is refused, but a load balancer passes the last one on alone, unless its multi-value headers are on |
 //! | `WWW-Authenticate` | REST APIs rename it to `x-amzn-remapped-www-authenticate`; clients then find the metadata by its well-known address |
-//! | freezing | see [`Entra::new`] |
 
 use std::future::Future;
 use std::pin::Pin;
@@ -86,18 +83,14 @@ impl Entra {
     }
 
     /// Puts the sign-in in front of a handler, for `lambda_http::run` and
-    /// `lambda_http::run_with_streaming_response`.
-    ///
-    /// The handler answers with an [`http::Response`]; one that answers with something else calls
-    /// [`lambda_http::IntoResponse::into_response`] on it.
+    /// `lambda_http::run_with_streaming_response`. The handler answers with an [`http::Response`];
+    /// [`lambda_http::IntoResponse::into_response`] makes one of anything else.
     pub fn protect<S>(&self, handler: S) -> Protected<S> {
         Protected { entra: self.clone(), inner: handler }
     }
 
-    /// The endpoint of ours that a request is for.
-    ///
-    /// Every other path needs a caller, so that it does no harm to find one with and without a
-    /// stage.
+    /// The endpoint of ours that a request is for. Every other path needs a caller, so it does no
+    /// harm to find one with and without a stage.
     fn endpoint(&self, request: &Request) -> Option<&str> {
         let path = match request.raw_http_path() {
             "" => request.uri().path(),

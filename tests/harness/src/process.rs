@@ -15,12 +15,12 @@ pub const POLL: Duration = Duration::from_millis(5);
 /// Variables that an operator or a platform sets, and a test must not inherit.
 const SETTINGS: [&str; 5] = ["MCP_ENTRA_", "WEBSITE_", "FUNCTIONS_", "CONTAINER_APP_", "AZURE_"];
 
-/// A command without the settings of this process's environment.
+/// A program that is run without the settings of this process's environment.
 pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     without_settings(Command::new(program))
 }
 
-/// A command that is told nothing by this process's environment.
+/// A command without the settings of this process's environment.
 pub fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         let known = name.to_string_lossy();

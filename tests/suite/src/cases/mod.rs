@@ -10,12 +10,14 @@ use std::sync::Arc;
 
 use crate::world::World;
 
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Something that has to be so, wherever mcp-entra runs.
 pub(crate) struct Case {
     /// As the table names it.
     pub(crate) name: &'static str,
     /// Panics where it is not so.
-    pub(crate) run: fn(Arc<World>) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+    pub(crate) run: fn(Arc<World>) -> Running,
 }
 
 macro_rules! cases {
