@@ -7,6 +7,7 @@ mod harness;
 
 mod callers;
 mod documents;
+mod explained;
 mod faults;
 mod keys;
 mod operator;

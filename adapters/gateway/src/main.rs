@@ -8,6 +8,7 @@
 //! | `easy_auth` | whether Easy Auth's word can be taken here |
 //! | `serve` | the gateway: the driver in front, the proxy behind |
 //! | `proxy` | the way to the MCP server |
+//! | `explain` | what an error of Entra's means, for a terminal |
 //! | `demo` | the whole path on loopback, with a stand-in for Entra ID |
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ mod azure;
 #[cfg(feature = "demo")]
 mod demo;
 mod easy_auth;
+mod explain;
 mod options;
 mod proxy;
 mod serve;
@@ -43,6 +45,8 @@ struct Cli {
 enum Command {
     /// Sign clients in and pass their calls on to an MCP server
     Serve(Box<options::ServeOptions>),
+    /// Say what an error of Entra's, such as AADSTS50011, means here and what mends it
+    Explain(explain::ExplainOptions),
     /// Walk through a whole sign-in on this machine, without Entra ID
     #[cfg(feature = "demo")]
     Demo(demo::DemoOptions),
@@ -61,12 +65,14 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let default = match cli.command {
         Command::Serve(_) => "info",
+        Command::Explain(_) => "off",
         #[cfg(feature = "demo")]
         Command::Demo(_) => "off",
     };
     start_log(cli.log_format, cli.log.as_deref().unwrap_or(default));
     match cli.command {
         Command::Serve(options) => serve(*options).await,
+        Command::Explain(options) => explain::run(&options),
         #[cfg(feature = "demo")]
         Command::Demo(options) => demo::run(options).await,
     }

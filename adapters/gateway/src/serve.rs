@@ -37,12 +37,16 @@ impl Gateway {
     /// Serves until `shutdown` completes.
     pub(crate) async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let Self { driver, proxy } = self;
+        let facade = driver.facade().clone();
         let behind = service_fn(move |request: Request<PassedBody<Incoming>>| {
-            let proxy = proxy.clone();
+            let (proxy, facade) = (proxy.clone(), facade.clone());
             async move {
                 // the driver alone says who calls, and nobody passes without
                 Ok::<_, Infallible>(match request.extensions().get::<Arc<Principal>>() {
                     Some(_) => proxy.forward(request).await,
+                    None if request.uri().path() == "/" => {
+                        facade.front_page().map(|page| Either::Left(page.into()))
+                    }
                     None => answer(StatusCode::NOT_FOUND, "nothing is served at this path\n"),
                 })
             }
