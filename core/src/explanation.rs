@@ -49,10 +49,10 @@ pub(crate) fn url(code: u32, settings: &Settings) -> String {
 /// For the foot of other pages.
 pub(crate) fn link_to(page: Page, settings: &Settings) -> Page {
     let url = settings.resource().join(EXPLANATION_PAGE);
-    page.heading("Is there a number?").link(
-        "Where Microsoft's sign-in shows one, such as AADSTS50011:",
+    page.heading("Did Microsoft show an error?").link(
+        "What a number such as AADSTS50011 means here:",
         &url,
-        "what it means here",
+        "look it up",
     )
 }
 
@@ -121,7 +121,7 @@ fn unknown(code: u32, settings: &Settings) -> Page {
 fn asking() -> Page {
     let label = "Its number, or the whole text that Microsoft's page shows";
     Page::new("AADSTS: what it means here", "An error of Microsoft Entra ID")
-        .text("It means something else in each setting. Here is what it means for this MCP server.")
+        .text("What its number means depends on the setting. This is what it means for this MCP server.")
         .question(EXPLANATION_PAGE, "code", label, "Explain")
 }
 
