@@ -8,6 +8,7 @@
 //! | `easy_auth` | whether Easy Auth's word can be taken here |
 //! | `serve` | the gateway: the driver in front, the proxy behind |
 //! | `proxy` | the way to the MCP server |
+//! | `app_registration` | what the app registration has to be, and whether it is |
 //! | `demo` | the whole path on loopback, with a stand-in for Entra ID |
 
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+mod app_registration;
 mod azure;
 #[cfg(feature = "demo")]
 mod demo;
