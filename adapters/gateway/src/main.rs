@@ -3,6 +3,7 @@
 //!
 //! | | |
 //! |---|---|
+//! | `entra_options` | the flags and variables that `serve` and `app-registration` share |
 //! | `options` | the flags and variables of `serve`, checked as a whole |
 //! | `azure` | what Azure's platforms say of themselves, for options that were left out |
 //! | `easy_auth` | whether Easy Auth's word can be taken here |
@@ -21,6 +22,7 @@ mod azure;
 #[cfg(feature = "demo")]
 mod demo;
 mod easy_auth;
+mod entra_options;
 mod options;
 mod proxy;
 mod serve;
