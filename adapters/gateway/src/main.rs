@@ -47,6 +47,8 @@ struct Cli {
 enum Command {
     /// Sign clients in and pass their calls on to an MCP server
     Serve(Box<options::ServeOptions>),
+    /// Print what the app registration in Entra ID has to be, or check one that exists
+    AppRegistration(Box<app_registration::AppRegistrationOptions>),
     /// Walk through a whole sign-in on this machine, without Entra ID
     #[cfg(feature = "demo")]
     Demo(demo::DemoOptions),
@@ -65,12 +67,14 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let default = match cli.command {
         Command::Serve(_) => "info",
+        Command::AppRegistration(_) => "off",
         #[cfg(feature = "demo")]
         Command::Demo(_) => "off",
     };
     start_log(cli.log_format, cli.log.as_deref().unwrap_or(default));
     match cli.command {
         Command::Serve(options) => serve(*options).await,
+        Command::AppRegistration(options) => app_registration::run(&options),
         #[cfg(feature = "demo")]
         Command::Demo(options) => demo::run(options).await,
     }

@@ -222,8 +222,8 @@ fn scopes(registration: &Registration, wanted: &Wanted) -> Vec<Difference> {
         }
     }
     let problems = [
-        (missing, "no such scope is exposed, and asking for it fails (AADSTS65005)"),
-        (disabled, "the scope is disabled, and asking for it fails (AADSTS65005)"),
+        (missing, "no such scope is exposed, and asking for it fails (AADSTS650053)"),
+        (disabled, "the scope is disabled, and asking for it fails (AADSTS650053)"),
         (
             admin,
             "only administrators may consent, and users are sent away (AADSTS90094); where one has \

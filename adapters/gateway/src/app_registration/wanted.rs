@@ -2,8 +2,15 @@
 
 use mcp_entra_core::known_client::{KNOWN_CLIENTS, KnownClient};
 use mcp_entra_core::redirect_uri::{RedirectKind, RedirectUri};
-use mcp_entra_core::{Guid, Platform, Settings, Tenant};
+use mcp_entra_core::{Guid, Platform, Resource, Settings, Tenant};
 use uuid::Uuid;
+
+use super::serve_command::ServeCommand;
+
+/// The most characters of an application's name.
+pub(super) const LONGEST_NAME: usize = 120;
+/// What Entra does not take in a name, and what a shell would take for its own.
+pub(super) const UNFIT_FOR_NAMES: &str = "<>;&%\"'\\`$";
 
 /// The namespace of the ids below.
 const NAMESPACE: Uuid = Uuid::from_u128(0x7d0f_6f6e_2a4e_5f0b_9c61_3d1c_2b0e_8a57);
@@ -27,10 +34,11 @@ pub(crate) struct Wanted {
     pub(crate) redirect_uris: Vec<WantedRedirectUri>,
     pub(crate) scopes: Vec<WantedScope>,
     pub(crate) app_roles: Vec<WantedAppRole>,
-    /// Clients with a registration of their own that need no consent.
+    /// Clients with registrations of their own that need no consent.
     pub(crate) pre_authorized: Vec<Guid>,
     /// Whether an administrator consents for everybody.
     pub(crate) admin_consent: bool,
+    pub(crate) serve: ServeCommand,
 }
 
 /// A platform of the app registration, by the name that the portal gives it.
@@ -72,9 +80,11 @@ pub(crate) struct WantedAppRole {
 impl Wanted {
     /// What a gateway with these settings needs for these clients.
     pub(crate) fn new(settings: &Settings, clients: &[&'static KnownClient]) -> Self {
-        let resource = settings.resource();
-        let place = resource.as_str().split_once("://").map_or("", |(_, place)| place);
-        let place = if place.len() > 60 { "the MCP server" } else { place };
+        Self::of(settings, clients, place_of(settings))
+    }
+
+    /// `place` is what Entra's pages call the MCP server.
+    pub(super) fn of(settings: &Settings, clients: &[&'static KnownClient], place: &str) -> Self {
         let api = settings.api();
         let mut names: Vec<&str> = Vec::new();
         for scope in api.required().iter().chain(api.optional()) {
@@ -85,8 +95,8 @@ impl Wanted {
         let own = format!("api://{}", settings.client_id());
         let app_id_uri = api.app_id_uri().as_str();
         Self {
-            display_name: display_name(place),
-            resource: Some(resource.to_string()),
+            display_name: display_name(settings.resource()),
+            resource: Some(settings.resource().to_string()),
             authority: settings.authority().origin().into(),
             tenant: Some(settings.authority().tenant().clone()),
             client_id: Some(*settings.client_id()),
@@ -101,6 +111,7 @@ impl Wanted {
                 .collect(),
             pre_authorized: Vec::new(),
             admin_consent: false,
+            serve: ServeCommand::default(),
         }
     }
 
@@ -195,9 +206,20 @@ impl WantedAppRole {
     }
 }
 
-/// The name of a registration for the MCP server at `place`.
-pub(crate) fn display_name(place: &str) -> String {
-    format!("MCP server {place}")
+/// The resource without its scheme, where that is short enough for Entra's pages.
+fn place_of(settings: &Settings) -> &str {
+    let place = schemeless(settings.resource());
+    if place.len() > 60 { "the MCP server" } else { place }
+}
+
+fn schemeless(resource: &Resource) -> &str {
+    resource.as_str().split_once("://").map_or("", |(_, place)| place)
+}
+
+/// `MCP server mcp.example.com/mcp`, as far as Entra takes it for a name.
+fn display_name(resource: &Resource) -> String {
+    let place = schemeless(resource).chars().filter(|c| !UNFIT_FOR_NAMES.contains(*c));
+    "MCP server ".chars().chain(place).take(LONGEST_NAME).collect()
 }
 
 /// An id that a permission keeps for ever. It has to be unique within one registration only, and
