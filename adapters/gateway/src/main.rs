@@ -3,11 +3,13 @@
 //!
 //! | | |
 //! |---|---|
+//! | `entra_options` | the flags and variables that `serve` and `app-registration` share |
 //! | `options` | the flags and variables of `serve`, checked as a whole |
 //! | `azure` | what Azure's platforms say of themselves, for options that were left out |
 //! | `easy_auth` | whether Easy Auth's word can be taken here |
 //! | `serve` | the gateway: the driver in front, the proxy behind |
 //! | `proxy` | the way to the MCP server |
+//! | `app_registration` | what the app registration has to be, and whether it is |
 //! | `explain` | what an error of Entra's means, for a terminal |
 //! | `demo` | the whole path on loopback, with a stand-in for Entra ID |
 
@@ -16,10 +18,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+mod app_registration;
 mod azure;
 #[cfg(feature = "demo")]
 mod demo;
 mod easy_auth;
+mod entra_options;
 mod explain;
 mod options;
 mod proxy;
@@ -45,6 +49,8 @@ struct Cli {
 enum Command {
     /// Sign clients in and pass their calls on to an MCP server
     Serve(Box<options::ServeOptions>),
+    /// Print what the app registration in Entra ID has to be, or check one that exists
+    AppRegistration(Box<app_registration::AppRegistrationOptions>),
     /// Say what an error of Entra's, such as AADSTS50011, means here and what mends it
     Explain(explain::ExplainOptions),
     /// Walk through a whole sign-in on this machine, without Entra ID
@@ -65,6 +71,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let default = match cli.command {
         Command::Serve(_) => "info",
+        Command::AppRegistration(_) => "off",
         Command::Explain(_) => "off",
         #[cfg(feature = "demo")]
         Command::Demo(_) => "off",
@@ -72,6 +79,7 @@ async fn main() -> ExitCode {
     start_log(cli.log_format, cli.log.as_deref().unwrap_or(default));
     match cli.command {
         Command::Serve(options) => serve(*options).await,
+        Command::AppRegistration(options) => app_registration::run(&options),
         Command::Explain(options) => explain::run(&options),
         #[cfg(feature = "demo")]
         Command::Demo(options) => demo::run(options).await,

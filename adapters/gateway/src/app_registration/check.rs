@@ -1,0 +1,340 @@
+//! An app registration against what is wanted: every difference, with what mends it.
+//!
+//! Each mend sets a property to its final value, all differences of that property mended, and so
+//! they can be carried out alone or together, in any order.
+
+use mcp_entra_core::UnixTime;
+use serde_json::{Map, Value, json};
+
+use super::mend::Mend;
+use super::redirect_uris;
+use super::registration::Registration;
+use super::wanted::Wanted;
+
+const API: &str = "Expose an API";
+const SOON: u64 = 30 * 24 * 60 * 60;
+
+/// One thing in which a registration is not what is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Difference {
+    pub(crate) weight: Weight,
+    /// The property, as Graph calls it.
+    pub(crate) setting: &'static str,
+    /// What of it is meant: the values that are wrong, or those that are missing.
+    pub(crate) values: Vec<String>,
+    /// What is the matter and what comes of it.
+    pub(crate) problem: String,
+    /// Where it is in the portal.
+    pub(crate) blade: &'static str,
+    /// `None` where somebody has to decide.
+    pub(crate) mend: Option<Mend>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Weight {
+    /// Sign-ins fail by it, or will.
+    Fault,
+    /// To be looked at by somebody who knows why it is there.
+    Note,
+}
+
+/// Every difference, faults first.
+pub(crate) fn check(
+    registration: &Registration,
+    wanted: &Wanted,
+    now: UnixTime,
+) -> Vec<Difference> {
+    let mut differences = identity(registration, wanted);
+    differences.extend(redirect_uris::check(registration, wanted));
+    differences.extend(public_client_flows(registration, wanted));
+    differences.extend(secret(registration, wanted, now));
+    differences.extend(token_version(registration));
+    differences.extend(scopes(registration, wanted));
+    differences.extend(app_roles(registration, wanted));
+    differences.extend(pre_authorized(registration, wanted));
+    differences.sort_by_key(|difference| difference.weight == Weight::Note);
+    differences
+}
+
+impl Difference {
+    pub(crate) fn fault(
+        setting: &'static str,
+        values: Vec<String>,
+        blade: &'static str,
+        problem: impl Into<String>,
+    ) -> Self {
+        Self { weight: Weight::Fault, setting, values, problem: problem.into(), blade, mend: None }
+    }
+
+    pub(crate) fn note(
+        setting: &'static str,
+        values: Vec<String>,
+        blade: &'static str,
+        problem: impl Into<String>,
+    ) -> Self {
+        Self { weight: Weight::Note, ..Self::fault(setting, values, blade, problem) }
+    }
+
+    /// Mended by setting these properties of the application.
+    pub(crate) fn set(self, properties: Value) -> Self {
+        Self { mend: Some(Mend::Set(properties)), ..self }
+    }
+}
+
+/// Which registration it is, and whom it lets in.
+fn identity(registration: &Registration, wanted: &Wanted) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let app_id = registration.app_id();
+    if wanted.client_id.is_some_and(|wanted| wanted != *app_id) {
+        differences.push(Difference::fault(
+            "appId",
+            vec![app_id.to_string()],
+            "Overview",
+            "this is the registration of another client id than --client-id",
+        ));
+    }
+    if let Some(status) = registration.disabled_by_microsoft() {
+        differences.push(Difference::fault(
+            "disabledByMicrosoftStatus",
+            vec![status.into()],
+            "Overview",
+            "Microsoft has disabled this application; only its support can enable it",
+        ));
+    }
+    let audience = registration.sign_in_audience().unwrap_or("AzureADMyOrg");
+    if let Some(tenant) = wanted.tenant.as_ref().filter(|_| audience != wanted.sign_in_audience()) {
+        let right = wanted.sign_in_audience();
+        differences.push(
+            Difference::fault(
+                "signInAudience",
+                vec![audience.into()],
+                "Authentication > Supported accounts",
+                format!("the tenant '{tenant}' asks for {right}"),
+            )
+            .set(json!({ "signInAudience": right })),
+        );
+    }
+    let mut uris = registration.identifier_uris();
+    let uri = wanted.identifier_uri(app_id.as_str());
+    if !uris.contains(&uri) {
+        let others = match uris.as_slice() {
+            [] => "there is none".to_owned(),
+            [other] => format!("it is {other}, for which --app-id-uri could be given instead"),
+            others => format!("there are others: {}", others.join(", ")),
+        };
+        uris.push(uri.clone());
+        differences.push(
+            Difference::fault(
+                "identifierUris",
+                vec![uri],
+                "Expose an API > Application ID URI",
+                format!(
+                    "the URI by which scopes are asked for is missing (AADSTS500011); {others}"
+                ),
+            )
+            .set(json!({ "identifierUris": uris })),
+        );
+    }
+    differences
+}
+
+fn public_client_flows(registration: &Registration, wanted: &Wanted) -> Option<Difference> {
+    let needed = wanted.has_public_clients() && !registration.allows_public_clients();
+    needed.then(|| {
+        Difference::fault(
+            "isFallbackPublicClient",
+            vec!["false".into()],
+            "Authentication > Allow public client flows",
+            "clients with loopback and private-scheme redirect URIs have no secret, and Entra may \
+             ask for one (AADSTS7000218)",
+        )
+        .set(json!({ "isFallbackPublicClient": true }))
+    })
+}
+
+fn secret(registration: &Registration, wanted: &Wanted, now: UnixTime) -> Option<Difference> {
+    const SETTING: &str = "passwordCredentials";
+    const BLADE: &str = "Certificates & secrets > Client secrets";
+
+    if !wanted.needs_secret() {
+        return None;
+    }
+    let secrets = registration.secrets();
+    let valid = |until: u64| {
+        let later = secrets.iter().any(|s| s.expires.is_none_or(|end| end.0 > until));
+        later.then_some(())
+    };
+    let ends = || secrets.iter().map(|s| format!("{} until {}", s.name, s.end)).collect();
+    let difference = if secrets.is_empty() {
+        Difference::fault(
+            SETTING,
+            Vec::new(),
+            BLADE,
+            "there is no client secret, which redirect URIs on the Web platform need \
+             (AADSTS7000218)",
+        )
+    } else if valid(now.0).is_none() {
+        Difference::fault(
+            SETTING,
+            ends(),
+            BLADE,
+            "no client secret is valid any more (AADSTS7000222)",
+        )
+    } else if valid(now.0 + SOON).is_none() {
+        Difference::note(SETTING, ends(), BLADE, "the last client secret ends within 30 days")
+    } else {
+        return None;
+    };
+    Some(Difference { mend: Some(Mend::NewSecret), ..difference })
+}
+
+fn token_version(registration: &Registration) -> Option<Difference> {
+    let version = registration.access_token_version();
+    (version != Some(2)).then(|| {
+        Difference::fault(
+            "api.requestedAccessTokenVersion",
+            vec![version.map_or_else(|| "null".into(), |version| version.to_string())],
+            "Manifest > requestedAccessTokenVersion",
+            "access tokens are of version 1, whose issuer and audience differ; it should be 2",
+        )
+        .set(json!({ "api": { "requestedAccessTokenVersion": 2 } }))
+    })
+}
+
+fn scopes(registration: &Registration, wanted: &Wanted) -> Vec<Difference> {
+    const SETTING: &str = "api.oauth2PermissionScopes";
+
+    let mut all = registration.scopes();
+    let (mut missing, mut disabled, mut admin) = (Vec::new(), Vec::new(), Vec::new());
+    for scope in &wanted.scopes {
+        let Some(known) = all.iter_mut().find(|known| is(known, "value", &scope.value)) else {
+            missing.push(scope.value.clone());
+            all.extend(object(scope.object()));
+            continue;
+        };
+        if known.get("isEnabled") == Some(&Value::Bool(false)) {
+            disabled.push(scope.value.clone());
+            known.insert("isEnabled".into(), true.into());
+        }
+        if is(known, "type", "Admin") && !wanted.admin_consent {
+            admin.push(scope.value.clone());
+            known.insert("type".into(), "User".into());
+        }
+    }
+    let problems = [
+        (missing, "no such scope is exposed, and asking for it fails (AADSTS650053)"),
+        (disabled, "the scope is disabled, and asking for it fails (AADSTS650053)"),
+        (
+            admin,
+            "only administrators may consent, and users are sent away (AADSTS90094); where one has \
+             consented for all, check with --admin-consent",
+        ),
+    ];
+    let faults = problems.into_iter().filter(|(values, _)| !values.is_empty());
+    faults
+        .map(|(values, problem)| {
+            Difference::fault(SETTING, values, API, problem)
+                .set(json!({ "api": { "oauth2PermissionScopes": all } }))
+        })
+        .collect()
+}
+
+fn app_roles(registration: &Registration, wanted: &Wanted) -> Vec<Difference> {
+    let mut all = registration.app_roles();
+    let (mut missing, mut useless) = (Vec::new(), Vec::new());
+    for role in &wanted.app_roles {
+        let Some(known) = all.iter_mut().find(|known| is(known, "value", &role.value)) else {
+            missing.push(role.value.clone());
+            all.extend(object(role.object()));
+            continue;
+        };
+        let types = known.entry("allowedMemberTypes").or_insert_with(|| json!([]));
+        let application = Value::from("Application");
+        let assignable = types.as_array().is_some_and(|types| types.contains(&application));
+        if !assignable && let Some(types) = types.as_array_mut() {
+            types.push(application);
+        }
+        let enabled = known.insert("isEnabled".into(), true.into()) != Some(false.into());
+        if !assignable || !enabled {
+            useless.push(role.value.clone());
+        }
+    }
+    let problems = [
+        (missing, "there is no such app role, so no application can have it"),
+        (useless, "the app role is disabled or not for applications, so none can have it"),
+    ];
+    let faults = problems.into_iter().filter(|(values, _)| !values.is_empty());
+    faults
+        .map(|(values, problem)| {
+            Difference::fault("appRoles", values, "App roles", problem)
+                .set(json!({ "appRoles": all }))
+        })
+        .collect()
+}
+
+/// Clients that need no consent: those that are wanted need every scope; others are named.
+fn pre_authorized(registration: &Registration, wanted: &Wanted) -> Vec<Difference> {
+    const SETTING: &str = "api.preAuthorizedApplications";
+    const BLADE: &str = "Expose an API > Authorized client applications";
+
+    let scopes = registration.scopes();
+    let id_of = |value: &str| {
+        let known = scopes.iter().find(|known| is(known, "value", value));
+        known.and_then(|known| known.get("id")).and_then(Value::as_str).map(str::to_owned)
+    };
+    let wanted_scopes = wanted.scopes.iter();
+    let ids: Vec<String> = wanted_scopes
+        .map(|scope| id_of(&scope.value).unwrap_or_else(|| scope.id.to_string()))
+        .collect();
+    let mut all = registration.pre_authorized();
+    let mut missing = Vec::new();
+    for client in &wanted.pre_authorized {
+        let position = all.iter().position(|known| is(known, "appId", client.as_str()));
+        let known = position.and_then(|position| all.get(position));
+        let known = known.and_then(|known| known.get("delegatedPermissionIds"));
+        let mut held: Vec<String> = known
+            .and_then(Value::as_array)
+            .map(|ids| ids.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+            .unwrap_or_default();
+        let before = held.len();
+        held.extend(ids.iter().filter(|id| !held.contains(id)).cloned().collect::<Vec<_>>());
+        if held.len() == before {
+            continue;
+        }
+        missing.push(client.to_string());
+        all.retain(|known| !is(known, "appId", client.as_str()));
+        all.extend(object(json!({ "appId": client.as_str(), "delegatedPermissionIds": held })));
+    }
+    let others = registration.pre_authorized().into_iter();
+    let others: Vec<String> = others
+        .filter_map(|known| known.get("appId").and_then(Value::as_str).map(str::to_owned))
+        .filter(|id| !wanted.pre_authorized.iter().any(|w| w.as_str().eq_ignore_ascii_case(id)))
+        .collect();
+    let mut differences = Vec::new();
+    if !missing.is_empty() {
+        let problem = "the client is to need no consent, but is not authorized for every scope";
+        differences.push(
+            Difference::fault(SETTING, missing, BLADE, problem)
+                .set(json!({ "api": { "preAuthorizedApplications": all } })),
+        );
+    }
+    if !others.is_empty() {
+        let problem = "these clients need nobody's consent; look whether each is one of yours";
+        differences.push(Difference::note(SETTING, others, BLADE, problem));
+    }
+    differences
+}
+
+fn is(object: &Map<String, Value>, name: &str, text: &str) -> bool {
+    object.get(name).and_then(Value::as_str).is_some_and(|value| match name {
+        "appId" => value.eq_ignore_ascii_case(text),
+        _ => value == text,
+    })
+}
+
+fn object(value: Value) -> Option<Map<String, Value>> {
+    match value {
+        Value::Object(object) => Some(object),
+        _ => None,
+    }
+}

@@ -1,0 +1,121 @@
+//! `mcp-entra app-registration`: what the app registration has to be, in the form that its operator
+//! works with, and whether one that exists is so.
+//!
+//! | | |
+//! |---|---|
+//! | `options` | the flags, checked as a whole |
+//! | `wanted` | what a registration needs, as plain data |
+//! | `application` | the same as Microsoft Graph's `application` object |
+//! | `az`, `bicep`, `terraform`, `portal` | the same in each form |
+//! | `serve_command` | the command that serves with it |
+//! | `registration` | a registration as it is |
+//! | `check`, `redirect_uris`, `mend` | every difference between the two, with what mends it |
+//! | `report` | how differences are printed |
+
+use std::io::Read as _;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use mcp_entra_core::UnixTime;
+use serde_json::Value;
+
+mod application;
+mod az;
+mod bicep;
+pub(crate) mod check;
+pub(crate) mod mend;
+mod options;
+mod portal;
+mod redirect_uris;
+pub(crate) mod registration;
+mod report;
+mod serve_command;
+mod terraform;
+pub(crate) mod wanted;
+
+use check::Weight;
+use options::Form;
+use registration::{Registration, RegistrationError};
+use wanted::Wanted;
+
+pub(crate) use options::AppRegistrationOptions;
+
+/// Prints the registration, or what is wrong with one. 2 is for what cannot be read.
+pub(crate) fn run(options: &AppRegistrationOptions) -> ExitCode {
+    let wanted = match options.wanted() {
+        Ok(wanted) => wanted,
+        Err(faults) => {
+            for fault in faults {
+                eprintln!("mcp-entra: {fault}");
+            }
+            return ExitCode::from(2);
+        }
+    };
+    match &options.check {
+        Some(file) => compare(file, &wanted, options.json),
+        None => {
+            print(&wanted, options.form);
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn print(wanted: &Wanted, form: Form) {
+    match form {
+        Form::Az => print!("{}", az::az(wanted)),
+        Form::Bicep => print!("{}", bicep::bicep(wanted)),
+        Form::Portal => print!("{}", portal::portal(wanted)),
+        Form::Terraform => print!("{}", terraform::terraform(wanted)),
+        Form::Json => {
+            println!("{:#}", Value::Object(wanted.application()));
+            // JSON has no place for them
+            for (client, note) in notes(wanted) {
+                eprintln!("{client}: {note}");
+            }
+        }
+    }
+}
+
+fn compare(file: &str, wanted: &Wanted, json: bool) -> ExitCode {
+    let registration = match read(file) {
+        Ok(registration) => registration,
+        Err(fault) => {
+            eprintln!("mcp-entra: --check '{file}': {fault}");
+            return ExitCode::from(2);
+        }
+    };
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let differences = check::check(&registration, wanted, UnixTime(since_1970.as_secs()));
+    if json {
+        println!("{:#}", report::json(&registration, wanted, &differences));
+    } else {
+        print!("{}", report::text(&registration, wanted, &differences));
+    }
+    let wrong = differences.iter().any(|difference| difference.weight == Weight::Fault);
+    if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// A file, or `-` for standard input.
+fn read(file: &str) -> Result<Registration, ReadError> {
+    let most = u64::try_from(registration::MAX_LENGTH).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    match file {
+        "-" => std::io::stdin().lock().take(most).read_to_end(&mut bytes)?,
+        path => std::fs::File::open(path)?.take(most).read_to_end(&mut bytes)?,
+    };
+    Ok(Registration::parse(&bytes)?)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error("{0}; name a file that holds the registration, or - for standard input")]
+    Io(#[from] std::io::Error),
+    #[error("{0}")]
+    Registration(#[from] RegistrationError),
+}
+
+/// What the operator has to see to for some of the clients.
+fn notes(wanted: &Wanted) -> Vec<(&'static str, &'static str)> {
+    let clients = wanted.clients.iter();
+    clients.filter_map(|client| client.note.map(|note| (client.name, note))).collect()
+}
