@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::serve_command::SECRET_FILE;
+
 /// What mends a difference.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Mend {
@@ -19,7 +21,7 @@ impl Mend {
         match self {
             Self::NewSecret => format!(
                 "az ad app credential reset --id {app_id} --append \\\n    \
-                 --display-name mcp-entra --years 1 --query password --output tsv"
+                 --display-name mcp-entra --years 1 --query password --output tsv >{SECRET_FILE}"
             ),
             Self::Set(properties) => update(properties, app_id)
                 .unwrap_or_else(|| patch(&pretty(properties), graph, app_id)),
