@@ -338,3 +338,320 @@ fn object(value: Value) -> Option<Map<String, Value>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mcp_entra_core::known_client::KNOWN_CLIENTS;
+    use mcp_entra_core::{Options, Settings};
+
+    use super::*;
+    use crate::app_registration::registration::tests::registration;
+
+    /// 2026-11-25
+    const NOW: UnixTime = UnixTime(1_795_564_800);
+
+    fn wanted() -> Wanted {
+        let settings = Settings::parse(&Options {
+            resource: "https://mcp.example.com/mcp".into(),
+            tenant: "contoso.com".into(),
+            client_id: "99999999-8888-4777-8666-555555555555".into(),
+            operation_scopes: vec!["tools/call=mcp.write".into()],
+            app_roles: vec!["Mcp.Call".into()],
+            ..Options::default()
+        });
+        let clients: Vec<_> = KNOWN_CLIENTS.iter().collect();
+        let pre_authorized = vec!["04b07795-8ddb-461a-bbee-02f9e1bf7b46".parse().unwrap()];
+        Wanted { pre_authorized, ..Wanted::new(&settings.unwrap(), &clients) }
+    }
+
+    /// The registration that is wanted, with a secret.
+    fn right() -> Value {
+        let mut right = Value::Object(wanted().application());
+        merge(
+            &mut right,
+            &json!({ "passwordCredentials":
+                [{ "displayName": "mcp-entra", "endDateTime": "2027-11-25T00:00:00.123Z" }] }),
+        );
+        right
+    }
+
+    /// As Graph's PATCH: objects are merged, everything else is replaced.
+    fn merge(target: &mut Value, patch: &Value) {
+        match (target, patch) {
+            (Value::Object(target), Value::Object(patch)) => {
+                for (name, value) in patch {
+                    merge(target.entry(name).or_insert(Value::Null), value);
+                }
+            }
+            (target, patch) => *target = patch.clone(),
+        }
+    }
+
+    fn differences(object: &Value) -> Vec<Difference> {
+        check(&registration(object), &wanted(), NOW)
+    }
+
+    #[test]
+    fn what_is_printed_is_right() {
+        assert_eq!(differences(&right()), []);
+    }
+
+    #[test]
+    fn each_breakage_is_named_alone_and_its_mend_mends_it() {
+        let without = |pointer: &str, unwanted: &str| {
+            let list = right().pointer(pointer).and_then(Value::as_array).cloned().unwrap();
+            let text = |item: &Value| item.get("value").unwrap_or(item).as_str() == Some(unwanted);
+            let left: Value = list.iter().filter(|item| !text(item)).cloned().collect();
+            assert_ne!(left.as_array().map(Vec::len), Some(list.len()), "{unwanted}");
+            left
+        };
+        let with = |pointer: &str, more: &str| {
+            let mut list = right().pointer(pointer).and_then(Value::as_array).cloned().unwrap();
+            list.push(more.into());
+            Value::from(list)
+        };
+        let scope = |change: Value| {
+            let mut scopes = right()["api"]["oauth2PermissionScopes"].clone();
+            merge(&mut scopes[0], &change);
+            json!({ "api": { "oauth2PermissionScopes": scopes } })
+        };
+        let role = |change: Value| {
+            let mut roles = right()["appRoles"].clone();
+            merge(&mut roles[0], &change);
+            json!({ "appRoles": roles })
+        };
+        let (web, native) = ("/web/redirectUris", "/publicClient/redirectUris");
+        let claude = "https://claude.ai/api/mcp/auth_callback";
+        let vscode = "http://127.0.0.1:33418/";
+        let cases = [
+            (
+                "signInAudience",
+                "AzureADMultipleOrgs",
+                json!({ "signInAudience": "AzureADMultipleOrgs" }),
+            ),
+            (
+                "identifierUris",
+                "api://99999999-8888-4777-8666-555555555555",
+                json!({ "identifierUris": ["api://notes"] }),
+            ),
+            ("isFallbackPublicClient", "false", json!({ "isFallbackPublicClient": null })),
+            (
+                "api.requestedAccessTokenVersion",
+                "null",
+                json!({ "api": { "requestedAccessTokenVersion": null } }),
+            ),
+            (
+                "api.requestedAccessTokenVersion",
+                "1",
+                json!({ "api": { "requestedAccessTokenVersion": 1 } }),
+            ),
+            (
+                "api.oauth2PermissionScopes",
+                "mcp.write",
+                json!({ "api": {
+                    "oauth2PermissionScopes": without("/api/oauth2PermissionScopes", "mcp.write")
+                } }),
+            ),
+            ("api.oauth2PermissionScopes", "access_as_user", scope(json!({ "isEnabled": false }))),
+            ("api.oauth2PermissionScopes", "access_as_user", scope(json!({ "type": "Admin" }))),
+            ("appRoles", "Mcp.Call", json!({ "appRoles": [] })),
+            ("appRoles", "Mcp.Call", role(json!({ "isEnabled": false }))),
+            ("appRoles", "Mcp.Call", role(json!({ "allowedMemberTypes": ["User"] }))),
+            (
+                "api.preAuthorizedApplications",
+                "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+                json!({ "api": { "preAuthorizedApplications": [] } }),
+            ),
+            (
+                "web.redirectUris",
+                claude,
+                json!({ "web": { "redirectUris": without(web, claude) } }),
+            ),
+            (
+                "publicClient.redirectUris",
+                vscode,
+                json!({ "publicClient": { "redirectUris": without(native, vscode) } }),
+            ),
+            (
+                "spa.redirectUris",
+                vscode,
+                json!({
+                    "publicClient": { "redirectUris": without(native, vscode) },
+                    "spa": { "redirectUris": [vscode] },
+                }),
+            ),
+            (
+                "web.redirectUris",
+                vscode,
+                json!({
+                    "publicClient": { "redirectUris": without(native, vscode) },
+                    "web": { "redirectUris": with(web, vscode) },
+                }),
+            ),
+            (
+                "publicClient.redirectUris",
+                claude,
+                json!({
+                    "publicClient": { "redirectUris": with(native, claude) },
+                    "web": { "redirectUris": without(web, claude) },
+                }),
+            ),
+            (
+                "web.redirectUris",
+                "https://*.example.com/cb",
+                json!({ "web": { "redirectUris": with(web, "https://*.example.com/cb") } }),
+            ),
+        ];
+        for (setting, value, breakage) in cases {
+            let mut broken = right();
+            merge(&mut broken, &breakage);
+            let found = differences(&broken);
+            assert_eq!(found.len(), 1, "{breakage}: {found:#?}");
+            assert_eq!((found[0].setting, found[0].weight), (setting, Weight::Fault));
+            assert_eq!(found[0].values, [value], "{breakage}");
+            let Some(Mend::Set(properties)) = &found[0].mend else { panic!("{setting}: no mend") };
+            merge(&mut broken, properties);
+            assert_eq!(differences(&broken), [], "{setting}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_mend_by_a_command_is_named_too() {
+        let with_uris = |number: usize| {
+            let uris: Vec<_> = (0..number).map(|n| format!("https://h{n}.example.com/")).collect();
+            json!({ "spa": { "redirectUris": uris } })
+        };
+        for (setting, breakage) in [
+            ("appId", json!({ "appId": "11111111-8888-4777-8666-555555555555" })),
+            ("disabledByMicrosoftStatus", json!({ "disabledByMicrosoftStatus": "Disabled" })),
+            ("redirectUris", with_uris(250)),
+        ] {
+            let mut broken = right();
+            merge(&mut broken, &breakage);
+            let found = differences(&broken);
+            let faults: Vec<_> = found.iter().filter(|d| d.weight == Weight::Fault).collect();
+            assert_eq!(faults[0].setting, setting, "{faults:#?}");
+            assert_eq!(faults[0].mend, None);
+        }
+        assert!(differences(&right()).is_empty());
+    }
+
+    #[test]
+    fn a_secret_is_missing_expired_or_about_to() {
+        let cases = [
+            (json!([]), Some((Weight::Fault, "there is no client secret"))),
+            (
+                json!([{ "displayName": "a", "endDateTime": "2026-11-24T23:59:59Z" }]),
+                Some((Weight::Fault, "no client secret is valid any more")),
+            ),
+            (
+                json!([{ "displayName": "a", "endDateTime": "2026-12-01T00:00:00+00:00" }]),
+                Some((Weight::Note, "the last client secret ends within 30 days")),
+            ),
+            (
+                json!([{ "endDateTime": "2000-01-01T00:00:00Z" }, { "endDateTime": "2028-01-01T00:00:00Z" }]),
+                None,
+            ),
+            (json!([{ "endDateTime": "when it rains" }]), None),
+        ];
+        for (secrets, expected) in cases {
+            let mut object = right();
+            object["passwordCredentials"] = secrets.clone();
+            let found = differences(&object);
+            match expected {
+                None => assert_eq!(found, [], "{secrets}"),
+                Some((weight, problem)) => {
+                    assert_eq!((found.len(), found[0].weight), (1, weight), "{secrets}");
+                    assert!(found[0].problem.starts_with(problem), "{secrets}: {found:?}");
+                    assert_eq!(found[0].mend, Some(Mend::NewSecret));
+                }
+            }
+        }
+        let settings = Settings::parse(&Options {
+            resource: "https://mcp.example.com/mcp".into(),
+            tenant: "contoso.com".into(),
+            client_id: "99999999-8888-4777-8666-555555555555".into(),
+            platform: "native".into(),
+            ..Options::default()
+        });
+        let native = Wanted::new(&settings.unwrap(), &[]);
+        let mut object = Value::Object(native.application());
+        object["passwordCredentials"] = json!([]);
+        assert_eq!(check(&registration(&object), &native, NOW), []);
+    }
+
+    #[test]
+    fn with_an_administrators_consent_scopes_may_be_for_administrators() {
+        let mut object = right();
+        object["api"]["oauth2PermissionScopes"][0]["type"] = "Admin".into();
+        let wanted = Wanted { admin_consent: true, ..wanted() };
+        assert_eq!(check(&registration(&object), &wanted, NOW), []);
+    }
+
+    #[test]
+    fn what_is_not_needed_is_mentioned_mildly() {
+        for (setting, values, addition) in [
+            (
+                "publicClient.redirectUris",
+                vec!["http://localhost:1/callback", "http://localhost:2/callback"],
+                json!(["http://localhost:1/callback", "http://localhost:2/callback"]),
+            ),
+            (
+                "publicClient.redirectUris",
+                vec!["https://who.example/cb"],
+                json!(["https://who.example/cb"]),
+            ),
+        ] {
+            let mut object = right();
+            let list = object["publicClient"]["redirectUris"].as_array_mut().unwrap();
+            list.retain(|uri| uri != "http://localhost/callback" || values.len() == 1);
+            list.extend(addition.as_array().cloned().unwrap());
+            let found = differences(&object);
+            assert_eq!(found.len(), 1, "{found:#?}");
+            assert_eq!((found[0].setting, found[0].weight), (setting, Weight::Note));
+            assert_eq!(found[0].values, values);
+        }
+        let mut object = right();
+        object["web"]["implicitGrantSettings"] = json!({ "enableAccessTokenIssuance": true });
+        object["api"]["preAuthorizedApplications"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({ "appId": "aebc6443-996d-45c2-90f0-388ff96faa56" }));
+        let found: Vec<_> = differences(&object).iter().map(|d| (d.setting, d.weight)).collect();
+        assert_eq!(
+            found,
+            [
+                ("web.implicitGrantSettings", Weight::Note),
+                ("api.preAuthorizedApplications", Weight::Note)
+            ]
+        );
+        let settings = Settings::parse(&Options {
+            resource: "https://mcp.example.com/mcp".into(),
+            tenant: "contoso.com".into(),
+            client_id: "99999999-8888-4777-8666-555555555555".into(),
+            ..Options::default()
+        });
+        let cursor = mcp_entra_core::known_client::find("cursor").unwrap();
+        let few = Wanted::new(&settings.unwrap(), &[cursor]);
+        let found = check(&registration(&right()), &few, NOW);
+        assert!(found.iter().all(|d| d.weight == Weight::Note), "{found:#?}");
+        assert!(found.iter().any(|d| d.problem.contains("Claude")), "{found:#?}");
+    }
+
+    #[test]
+    fn a_port_of_localhost_is_as_good_as_none_and_case_is_not() {
+        let mut object = right();
+        let list = object["publicClient"]["redirectUris"].as_array_mut().unwrap();
+        for uri in list.iter_mut().filter(|uri| *uri == "http://localhost/callback") {
+            *uri = "http://localhost:8787/callback".into();
+        }
+        assert_eq!(differences(&object), []);
+        let list = object["publicClient"]["redirectUris"].as_array_mut().unwrap();
+        for uri in list.iter_mut().filter(|uri| *uri == "http://127.0.0.1/oauth_callback") {
+            *uri = "http://127.0.0.1/OAuth_callback/".into();
+        }
+        let found = differences(&object);
+        assert_eq!(found[0].values, ["http://127.0.0.1/oauth_callback"]);
+        assert!(found[0].problem.contains("http://127.0.0.1/OAuth_callback/ is not the same"));
+    }
+}
