@@ -9,7 +9,7 @@
 //! | `az`, `bicep`, `terraform`, `portal` | the same in each form |
 //! | `serve_command` | the command that serves with it |
 //! | `registration` | a registration as it is |
-//! | `check`, `redirect_uris`, `mend` | every difference between the two, with what mends it |
+//! | `check`, `permissions`, `redirect_uris`, `mend` | every difference between the two, with what mends it |
 //! | `report`, `wrap` | how differences are printed |
 
 use std::io::Read as _;
@@ -25,6 +25,7 @@ mod bicep;
 pub(crate) mod check;
 pub(crate) mod mend;
 mod options;
+mod permissions;
 mod portal;
 mod redirect_uris;
 pub(crate) mod registration;

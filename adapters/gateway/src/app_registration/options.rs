@@ -38,7 +38,7 @@ pub(crate) struct AppRegistrationOptions {
     pub(super) check: Option<String>,
 
     /// Print the differences as JSON
-    #[arg(long, requires = "check")]
+    #[arg(long, requires = "check", conflicts_with = "form")]
     pub(super) json: bool,
 
     #[command(flatten)]
