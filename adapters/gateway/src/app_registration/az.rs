@@ -2,7 +2,8 @@
 //!
 //! It can be run again at any time: what is there and not known to it stays, permissions keep the
 //! ids that they have, and so nothing that is enabled is replaced, which Graph refuses. The Azure
-//! CLI itself merges, by JMESPath, so that no other tool is needed.
+//! CLI itself merges, by JMESPath, so that no other tool is needed. It can be pasted too: it is one
+//! subshell, and has no `!` for which an interactive bash would look into its history.
 
 use mcp_entra_core::Tenant;
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use super::mend::quoted;
 use super::serve_command::SECRET_FILE;
 use super::wanted::{AppPlatform, Wanted};
+use super::wrap::wrapped;
 
 /// Microsoft Graph's own application id, the owner of the OpenID Connect scopes.
 const GRAPH_APP_ID: &str = "00000003-0000-0000-c000-000000000000";
@@ -38,17 +40,33 @@ impl Script {
 
     fn head(&mut self, wanted: &Wanted) {
         let resource = wanted.resource.as_deref().unwrap_or_default();
-        self.line("#!/usr/bin/env bash");
         self.line(&format!("# The app registration of the MCP server {resource}, for mcp-entra."));
-        self.line("# It needs the Azure CLI, signed in as somebody who may register applications,");
-        self.line("# and may be run again: it adds what is missing and takes nothing away.");
-        for (client, note) in super::notes(wanted) {
-            self.line(&format!("#\n# {client}: {note}."));
+        self.line(
+            "# It needs the Azure CLI, signed in as somebody who may register applications, and",
+        );
+        self.line(
+            "# may be run again: it adds what is missing, moves what is on the wrong platform",
+        );
+        self.line("# and takes nothing else away.");
+        for note in super::notes(wanted) {
+            self.line("#");
+            self.0.push_str(&wrapped(&note, "# "));
         }
         self.line("(");
         self.line("set -euo pipefail\n");
         self.line(&format!("graph={}", wanted.graph()));
-        self.line("tenant=$(az account show --query tenantId --output tsv)");
+        if let Some(cloud) = cloud(wanted) {
+            self.line(&format!(
+                r#"if [ "$(az cloud show --query name --output tsv)" != {cloud} ]; then
+    echo "az is set to another cloud; set it to the right one with" >&2
+    echo "az cloud set --name {cloud}" >&2
+    exit 1
+fi"#
+            ));
+        }
+        if matches!(&wanted.tenant, None | Some(Tenant::Id(_))) {
+            self.line("tenant=$(az account show --query tenantId --output tsv)");
+        }
         if let Some(Tenant::Id(id)) = &wanted.tenant {
             self.line(&format!(
                 r#"if [ "$tenant" != {id} ]; then
@@ -131,18 +149,19 @@ esac"#
         };
         let names = |names: Vec<&String>| in_query(&json!(names));
         let scope_names = names(wanted.scopes.iter().map(|scope| &scope.value).collect());
-        let unwanted = r"?!contains(\`$web\`, @) && !contains(\`$native\`, @)";
+        let unwanted = r"?contains([\`$web\`, \`$native\`][], @) == \`false\`";
         let mut query = format!(
             r"signInAudience: '{audience}',
     isFallbackPublicClient: \`{public}\`,
-    identifierUris: contains(identifierUris, {uri}) && identifierUris || [identifierUris, [{uri}]][],
+    identifierUris: contains(identifierUris, {uri}) && identifierUris
+        || [identifierUris, [{uri}]][],
     web: {{redirectUris: [web.redirectUris[{unwanted}], \`$web\`][]}},
     spa: {{redirectUris: spa.redirectUris[{unwanted}] || \`[]\`}},
     publicClient: {{redirectUris: [publicClient.redirectUris[{unwanted}], \`$native\`][]}},
     api: {{
         requestedAccessTokenVersion: \`2\`,
         oauth2PermissionScopes: [
-            api.oauth2PermissionScopes[?!contains({scope_names}, value)],
+            api.oauth2PermissionScopes[?contains({scope_names}, value) == \`false\`],
             [
                 {scopes}
             ]
@@ -157,7 +176,7 @@ esac"#
             query.push_str(&format!(
                 r",
     appRoles: [
-        appRoles[?!contains({role_names}, value)],
+        appRoles[?contains({role_names}, value) == \`false\`],
         [
             {roles}
         ]
@@ -198,7 +217,7 @@ esac"#
             r#"body=$(az ad app show --id "$client_id" --output json --query "{{
     api: {{
         preAuthorizedApplications: [
-            api.preAuthorizedApplications[?!contains({ids}, appId)],
+            api.preAuthorizedApplications[?contains({ids}, appId) == \`false\`],
             [
                 {clients}
             ]
@@ -255,7 +274,7 @@ fi"#
         self.line(&format!(
             r#"client=$(az ad sp show --id "$client_id" --query id --output tsv)
 consent() {{
-    local api=$1 scopes=$2 grants grant filter
+    local api=$1 scopes=$2 tab=$'\t' filter grants held scope
     filter="clientId eq '$client' and resourceId eq '$api' and consentType eq 'AllPrincipals'"
     grants=$(az rest --uri "$graph/v1.0/oauth2PermissionGrants" --url-parameters "\$filter=$filter" \
         --query 'value[].[id, scope]' --output tsv)
@@ -264,10 +283,15 @@ consent() {{
             --headers Content-Type=application/json --body "{{\"clientId\": \"$client\", \
 \"resourceId\": \"$api\", \"consentType\": \"AllPrincipals\", \"scope\": \"$scopes\"}}"
     else
-        grant=${{grants%%$'\t'*}}
-        scopes=$(printf '%s %s' "${{grants#*$'\t'}}" "$scopes" | tr -s ' ' '\n' | sort -u | tr '\n' ' ')
-        az rest --method PATCH --uri "$graph/v1.0/oauth2PermissionGrants/$grant" \
-            --headers Content-Type=application/json --body "{{\"scope\": \"${{scopes% }}\"}}"
+        held=${{grants#*"$tab"}}
+        for scope in $scopes; do
+            case " $held " in
+            *" $scope "*) ;;
+            *) held="$held $scope" ;;
+            esac
+        done
+        az rest --method PATCH --uri "$graph/v1.0/oauth2PermissionGrants/${{grants%%"$tab"*}}" \
+            --headers Content-Type=application/json --body "{{\"scope\": \"$held\"}}"
     fi
 }}
 consent "$client" {scopes}
@@ -290,6 +314,15 @@ consent "$(az ad sp show --id {GRAPH_APP_ID} --query id --output tsv)" \
         self.line(&command);
         self.line("SERVE");
         self.line(")");
+    }
+}
+
+/// What the Azure CLI calls a cloud that is not the public one.
+fn cloud(wanted: &Wanted) -> Option<&'static str> {
+    match wanted.graph() {
+        "https://graph.microsoft.us" => Some("AzureUSGovernment"),
+        "https://microsoftgraph.chinacloudapi.cn" => Some("AzureChinaCloud"),
+        _ => None,
     }
 }
 
