@@ -40,12 +40,12 @@ def links(pages: dict[str, Page]):
 
 
 def snippets(pages: dict[str, Page]):
-    parsers = {"json": json.loads, "toml": tomllib.loads}
+    parsers = {"json": json.loads, "toml": tomllib.loads, "python": lambda text: compile(text, "", "exec")}
     for page in pages.values():
         for block in page.blocks:
             try:
                 parsers.get(block.language, str)(block.text)
-            except ValueError as error:
+            except (SyntaxError, ValueError) as error:
                 yield f"{block}: {error}"
             if block.language in ("", "bash", "shell", "console", "shell-session"):
                 yield f"{block}: say what the block is; commands are `sh`, or `sh tenant` where they need a tenant"
