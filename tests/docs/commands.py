@@ -89,7 +89,7 @@ class Runner:
     def serve(self, command: str) -> tuple[str, str | None]:
         """Serves until it is ready, then ends as a platform ends it."""
         address = f"127.0.0.1:{free_port()}"
-        command = re.sub(r" --listen \S+", "", command) + f" --listen {address}"
+        command = re.sub(r" --listen \S+", "", command) + f" --listen {address} --authority {self.world.authority}"
         command = command.replace("http://127.0.0.1:9000/mcp", self.world.upstream)
         log = (self.world.scratch / "serve.log").open("w+")
         process = subprocess.Popen(

@@ -59,7 +59,6 @@ class World:
         (scratch / "home").mkdir()
         (scratch / "secret").write_text("a secret of nobody's\n")
         (self.copy / "mcp-entra-client-secret").write_text("a secret of nobody's\n")
-        self.authority = ""
         self.processes: list[subprocess.Popen] = []
         self.behind = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Behind)
         threading.Thread(target=self.behind.serve_forever, daemon=True).start()
@@ -83,8 +82,6 @@ class World:
             "HOME": str(self.scratch / "home"),
             "PATH": f"{self.binaries}:{os.environ['PATH']}",
             "NO_COLOR": "1",
-            # what Entra ID is to every command
-            "MCP_ENTRA_AUTHORITY": self.authority,
         }
 
     def start(self, command, **more) -> subprocess.Popen:

@@ -15,7 +15,7 @@ const NOT_SPA: &str = "under Authentication, move it from Single-page applicatio
     desktop applications";
 const THROUGH_US: &str = "let the request come through mcp-entra, which puts it right";
 const NEW_SECRET: &str = "create a new one under Certificates & secrets, and give its Value, not \
-    its Secret ID, as MCP_ENTRA_CLIENT_SECRET";
+    its Secret ID, as MCP_ENTRA_CLIENT_SECRET or in the file of MCP_ENTRA_CLIENT_SECRET_FILE";
 const FEDERATED: &str = "compare issuer, subject and audience under Certificates & secrets > \
     Federated credentials with what the platform issues";
 const SIGN_IN: &str = "the client signs the user in again";
@@ -29,7 +29,8 @@ const CONSENT: &str = "grant admin consent under API permissions";
 const WAIT: &str = "the client tries again after a moment";
 
 const ADMIN_CONSENT: &str = "az ad app permission admin-consent --id <client-id>";
-const RESET_SECRET: &str = "az ad app credential reset --id <client-id> --append";
+const RESET_SECRET: &str = "az ad app credential reset --id <client-id> --append --query password \
+    --output tsv > mcp-entra-client-secret";
 const CREATE_PRINCIPAL: &str = "az ad sp create --id <client-id>";
 const ENABLE: &str = "az ad sp update --id <client-id> --set accountEnabled=true";
 
