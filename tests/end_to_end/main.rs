@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod app_registration;
 mod callers;
 mod documents;
 mod explained;

@@ -37,11 +37,17 @@ struct Cli {
     command: Command,
 
     /// How the log is written to standard error
-    #[arg(long, env = "MCP_ENTRA_LOG_FORMAT", default_value = "text", global = true)]
+    #[arg(
+        long,
+        env = "MCP_ENTRA_LOG_FORMAT",
+        default_value = "text",
+        global = true,
+        display_order = 1000
+    )]
     log_format: LogFormat,
 
     /// What is logged: error, warn, info, debug, or a filter such as mcp_entra_driver=debug
-    #[arg(long, env = "MCP_ENTRA_LOG", global = true, value_name = "FILTER")]
+    #[arg(long, env = "MCP_ENTRA_LOG", global = true, display_order = 1001, value_name = "FILTER")]
     log: Option<String>,
 }
 

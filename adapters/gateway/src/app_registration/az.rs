@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::mend::quoted;
 use super::serve_command::SECRET_FILE;
 use super::wanted::{AppPlatform, Wanted};
+use super::wrap::wrapped;
 
 /// Microsoft Graph's own application id, the owner of the OpenID Connect scopes.
 const GRAPH_APP_ID: &str = "00000003-0000-0000-c000-000000000000";
@@ -40,15 +41,23 @@ impl Script {
         let resource = wanted.resource.as_deref().unwrap_or_default();
         self.line("#!/usr/bin/env bash");
         self.line(&format!("# The app registration of the MCP server {resource}, for mcp-entra."));
-        self.line("# It needs the Azure CLI, signed in as somebody who may register applications,");
-        self.line("# and may be run again: it adds what is missing and takes nothing away.");
-        for (client, note) in super::notes(wanted) {
-            self.line(&format!("#\n# {client}: {note}."));
+        self.line(
+            "# It needs the Azure CLI, signed in as somebody who may register applications, and",
+        );
+        self.line(
+            "# may be run again: it adds what is missing, moves what is on the wrong platform",
+        );
+        self.line("# and takes nothing else away.");
+        for note in super::notes(wanted) {
+            self.line("#");
+            self.0.push_str(&wrapped(&note, "# "));
         }
         self.line("(");
         self.line("set -euo pipefail\n");
         self.line(&format!("graph={}", wanted.graph()));
-        self.line("tenant=$(az account show --query tenantId --output tsv)");
+        if matches!(&wanted.tenant, None | Some(Tenant::Id(_))) {
+            self.line("tenant=$(az account show --query tenantId --output tsv)");
+        }
         if let Some(Tenant::Id(id)) = &wanted.tenant {
             self.line(&format!(
                 r#"if [ "$tenant" != {id} ]; then
@@ -255,7 +264,7 @@ fi"#
         self.line(&format!(
             r#"client=$(az ad sp show --id "$client_id" --query id --output tsv)
 consent() {{
-    local api=$1 scopes=$2 grants grant filter
+    local api=$1 scopes=$2 filter grants held scope
     filter="clientId eq '$client' and resourceId eq '$api' and consentType eq 'AllPrincipals'"
     grants=$(az rest --uri "$graph/v1.0/oauth2PermissionGrants" --url-parameters "\$filter=$filter" \
         --query 'value[].[id, scope]' --output tsv)
@@ -264,10 +273,15 @@ consent() {{
             --headers Content-Type=application/json --body "{{\"clientId\": \"$client\", \
 \"resourceId\": \"$api\", \"consentType\": \"AllPrincipals\", \"scope\": \"$scopes\"}}"
     else
-        grant=${{grants%%$'\t'*}}
-        scopes=$(printf '%s %s' "${{grants#*$'\t'}}" "$scopes" | tr -s ' ' '\n' | sort -u | tr '\n' ' ')
-        az rest --method PATCH --uri "$graph/v1.0/oauth2PermissionGrants/$grant" \
-            --headers Content-Type=application/json --body "{{\"scope\": \"${{scopes% }}\"}}"
+        held=${{grants#*$'\t'}}
+        for scope in $scopes; do
+            case " $held " in
+            *" $scope "*) ;;
+            *) held="$held $scope" ;;
+            esac
+        done
+        az rest --method PATCH --uri "$graph/v1.0/oauth2PermissionGrants/${{grants%%$'\t'*}}" \
+            --headers Content-Type=application/json --body "{{\"scope\": \"$held\"}}"
     fi
 }}
 consent "$client" {scopes}

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::serve_command::SECRET_FILE;
 use super::wanted::Wanted;
+use super::wrap::wrapped;
 
 pub(super) fn bicep(wanted: &Wanted) -> String {
     let resource = wanted.resource.as_deref().unwrap_or_default();
@@ -18,8 +19,9 @@ pub(super) fn bicep(wanted: &Wanted) -> String {
     line(
         "// <this file>. Lists are set as they are here: redirect URIs that were added by hand go.",
     );
-    for (client, note) in super::notes(wanted) {
-        line(&format!("//\n// {client}: {note}."));
+    for note in super::notes(wanted) {
+        line("//");
+        line(wrapped(&note, "// ").trim_end());
     }
     for paragraph in afterwards(wanted) {
         line(&format!("//\n// {}", paragraph.replace('\n', "\n// ")));

@@ -4,14 +4,14 @@
 //! they can be carried out alone or together, in any order.
 
 use mcp_entra_core::UnixTime;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::mend::Mend;
-use super::redirect_uris;
 use super::registration::Registration;
 use super::wanted::Wanted;
+use super::{permissions, redirect_uris};
 
-const API: &str = "Expose an API";
+/// Seconds before the end of a secret at which it is mentioned.
 const SOON: u64 = 30 * 24 * 60 * 60;
 
 /// One thing in which a registration is not what is wanted.
@@ -49,9 +49,7 @@ pub(crate) fn check(
     differences.extend(public_client_flows(registration, wanted));
     differences.extend(secret(registration, wanted, now));
     differences.extend(token_version(registration));
-    differences.extend(scopes(registration, wanted));
-    differences.extend(app_roles(registration, wanted));
-    differences.extend(pre_authorized(registration, wanted));
+    differences.extend(permissions::check(registration, wanted));
     differences.sort_by_key(|difference| difference.weight == Weight::Note);
     differences
 }
@@ -201,140 +199,252 @@ fn token_version(registration: &Registration) -> Option<Difference> {
     })
 }
 
-fn scopes(registration: &Registration, wanted: &Wanted) -> Vec<Difference> {
-    const SETTING: &str = "api.oauth2PermissionScopes";
+#[cfg(test)]
+pub(super) mod tests {
+    use mcp_entra_core::known_client::KNOWN_CLIENTS;
+    use mcp_entra_core::{Options, Settings};
 
-    let mut all = registration.scopes();
-    let (mut missing, mut disabled, mut admin) = (Vec::new(), Vec::new(), Vec::new());
-    for scope in &wanted.scopes {
-        let Some(known) = all.iter_mut().find(|known| is(known, "value", &scope.value)) else {
-            missing.push(scope.value.clone());
-            all.extend(object(scope.object()));
-            continue;
-        };
-        if known.get("isEnabled") == Some(&Value::Bool(false)) {
-            disabled.push(scope.value.clone());
-            known.insert("isEnabled".into(), true.into());
-        }
-        if is(known, "type", "Admin") && !wanted.admin_consent {
-            admin.push(scope.value.clone());
-            known.insert("type".into(), "User".into());
-        }
+    use super::*;
+    use crate::app_registration::registration::tests::registration;
+
+    /// 2026-11-25
+    pub(in crate::app_registration) const NOW: UnixTime = UnixTime(1_795_564_800);
+
+    pub(in crate::app_registration) fn wanted() -> Wanted {
+        let settings = Settings::parse(&Options {
+            resource: "https://mcp.example.com/mcp".into(),
+            tenant: "contoso.com".into(),
+            client_id: "99999999-8888-4777-8666-555555555555".into(),
+            operation_scopes: vec!["tools/call=mcp.write".into()],
+            app_roles: vec!["Mcp.Call".into()],
+            ..Options::default()
+        });
+        let clients: Vec<_> = KNOWN_CLIENTS.iter().collect();
+        let pre_authorized = vec!["04b07795-8ddb-461a-bbee-02f9e1bf7b46".parse().unwrap()];
+        Wanted { pre_authorized, ..Wanted::new(&settings.unwrap(), &clients) }
     }
-    let problems = [
-        (missing, "no such scope is exposed, and asking for it fails (AADSTS650053)"),
-        (disabled, "the scope is disabled, and asking for it fails (AADSTS650053)"),
-        (
-            admin,
-            "only administrators may consent, and users are sent away (AADSTS90094); where one has \
-             consented for all, check with --admin-consent",
-        ),
-    ];
-    let faults = problems.into_iter().filter(|(values, _)| !values.is_empty());
-    faults
-        .map(|(values, problem)| {
-            Difference::fault(SETTING, values, API, problem)
-                .set(json!({ "api": { "oauth2PermissionScopes": all } }))
-        })
-        .collect()
-}
 
-fn app_roles(registration: &Registration, wanted: &Wanted) -> Vec<Difference> {
-    let mut all = registration.app_roles();
-    let (mut missing, mut useless) = (Vec::new(), Vec::new());
-    for role in &wanted.app_roles {
-        let Some(known) = all.iter_mut().find(|known| is(known, "value", &role.value)) else {
-            missing.push(role.value.clone());
-            all.extend(object(role.object()));
-            continue;
-        };
-        let types = known.entry("allowedMemberTypes").or_insert_with(|| json!([]));
-        let application = Value::from("Application");
-        let assignable = types.as_array().is_some_and(|types| types.contains(&application));
-        if !assignable && let Some(types) = types.as_array_mut() {
-            types.push(application);
-        }
-        let enabled = known.insert("isEnabled".into(), true.into()) != Some(false.into());
-        if !assignable || !enabled {
-            useless.push(role.value.clone());
-        }
-    }
-    let problems = [
-        (missing, "there is no such app role, so no application can have it"),
-        (useless, "the app role is disabled or not for applications, so none can have it"),
-    ];
-    let faults = problems.into_iter().filter(|(values, _)| !values.is_empty());
-    faults
-        .map(|(values, problem)| {
-            Difference::fault("appRoles", values, "App roles", problem)
-                .set(json!({ "appRoles": all }))
-        })
-        .collect()
-}
-
-/// Clients that need no consent: those that are wanted need every scope; others are named.
-fn pre_authorized(registration: &Registration, wanted: &Wanted) -> Vec<Difference> {
-    const SETTING: &str = "api.preAuthorizedApplications";
-    const BLADE: &str = "Expose an API > Authorized client applications";
-
-    let scopes = registration.scopes();
-    let id_of = |value: &str| {
-        let known = scopes.iter().find(|known| is(known, "value", value));
-        known.and_then(|known| known.get("id")).and_then(Value::as_str).map(str::to_owned)
-    };
-    let wanted_scopes = wanted.scopes.iter();
-    let ids: Vec<String> = wanted_scopes
-        .map(|scope| id_of(&scope.value).unwrap_or_else(|| scope.id.to_string()))
-        .collect();
-    let mut all = registration.pre_authorized();
-    let mut missing = Vec::new();
-    for client in &wanted.pre_authorized {
-        let position = all.iter().position(|known| is(known, "appId", client.as_str()));
-        let known = position.and_then(|position| all.get(position));
-        let known = known.and_then(|known| known.get("delegatedPermissionIds"));
-        let mut held: Vec<String> = known
-            .and_then(Value::as_array)
-            .map(|ids| ids.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-            .unwrap_or_default();
-        let before = held.len();
-        held.extend(ids.iter().filter(|id| !held.contains(id)).cloned().collect::<Vec<_>>());
-        if held.len() == before {
-            continue;
-        }
-        missing.push(client.to_string());
-        all.retain(|known| !is(known, "appId", client.as_str()));
-        all.extend(object(json!({ "appId": client.as_str(), "delegatedPermissionIds": held })));
-    }
-    let others = registration.pre_authorized().into_iter();
-    let others: Vec<String> = others
-        .filter_map(|known| known.get("appId").and_then(Value::as_str).map(str::to_owned))
-        .filter(|id| !wanted.pre_authorized.iter().any(|w| w.as_str().eq_ignore_ascii_case(id)))
-        .collect();
-    let mut differences = Vec::new();
-    if !missing.is_empty() {
-        let problem = "the client is to need no consent, but is not authorized for every scope";
-        differences.push(
-            Difference::fault(SETTING, missing, BLADE, problem)
-                .set(json!({ "api": { "preAuthorizedApplications": all } })),
+    /// The registration that is wanted, with a secret.
+    pub(in crate::app_registration) fn right() -> Value {
+        let mut right = Value::Object(wanted().application());
+        merge(
+            &mut right,
+            &json!({ "passwordCredentials":
+                [{ "displayName": "mcp-entra", "endDateTime": "2027-11-25T00:00:00.123Z" }] }),
         );
+        right
     }
-    if !others.is_empty() {
-        let problem = "these clients need nobody's consent; look whether each is one of yours";
-        differences.push(Difference::note(SETTING, others, BLADE, problem));
+
+    /// As Graph's PATCH: objects are merged, everything else is replaced.
+    fn merge(target: &mut Value, patch: &Value) {
+        match (target, patch) {
+            (Value::Object(target), Value::Object(patch)) => {
+                for (name, value) in patch {
+                    merge(target.entry(name).or_insert(Value::Null), value);
+                }
+            }
+            (target, patch) => *target = patch.clone(),
+        }
     }
-    differences
-}
 
-fn is(object: &Map<String, Value>, name: &str, text: &str) -> bool {
-    object.get(name).and_then(Value::as_str).is_some_and(|value| match name {
-        "appId" => value.eq_ignore_ascii_case(text),
-        _ => value == text,
-    })
-}
+    pub(in crate::app_registration) fn differences(object: &Value) -> Vec<Difference> {
+        check(&registration(object), &wanted(), NOW)
+    }
 
-fn object(value: Value) -> Option<Map<String, Value>> {
-    match value {
-        Value::Object(object) => Some(object),
-        _ => None,
+    #[test]
+    fn what_is_printed_is_right() {
+        assert_eq!(differences(&right()), []);
+    }
+
+    #[test]
+    fn each_breakage_is_named_alone_and_its_mend_mends_it() {
+        let without = |pointer: &str, unwanted: &str| {
+            let list = right().pointer(pointer).and_then(Value::as_array).cloned().unwrap();
+            let text = |item: &Value| item.get("value").unwrap_or(item).as_str() == Some(unwanted);
+            let left: Value = list.iter().filter(|item| !text(item)).cloned().collect();
+            assert_ne!(left.as_array().map(Vec::len), Some(list.len()), "{unwanted}");
+            left
+        };
+        let with = |pointer: &str, more: &str| {
+            let mut list = right().pointer(pointer).and_then(Value::as_array).cloned().unwrap();
+            list.push(more.into());
+            Value::from(list)
+        };
+        let scope = |change: Value| {
+            let mut scopes = right()["api"]["oauth2PermissionScopes"].clone();
+            merge(&mut scopes[0], &change);
+            json!({ "api": { "oauth2PermissionScopes": scopes } })
+        };
+        let role = |change: Value| {
+            let mut roles = right()["appRoles"].clone();
+            merge(&mut roles[0], &change);
+            json!({ "appRoles": roles })
+        };
+        let (web, native) = ("/web/redirectUris", "/publicClient/redirectUris");
+        let claude = "https://claude.ai/api/mcp/auth_callback";
+        let vscode = "http://127.0.0.1:33418/";
+        let cases = [
+            (
+                "signInAudience",
+                "AzureADMultipleOrgs",
+                json!({ "signInAudience": "AzureADMultipleOrgs" }),
+            ),
+            (
+                "identifierUris",
+                "api://99999999-8888-4777-8666-555555555555",
+                json!({ "identifierUris": ["api://notes"] }),
+            ),
+            ("isFallbackPublicClient", "false", json!({ "isFallbackPublicClient": null })),
+            (
+                "api.requestedAccessTokenVersion",
+                "null",
+                json!({ "api": { "requestedAccessTokenVersion": null } }),
+            ),
+            (
+                "api.requestedAccessTokenVersion",
+                "1",
+                json!({ "api": { "requestedAccessTokenVersion": 1 } }),
+            ),
+            (
+                "api.oauth2PermissionScopes",
+                "mcp.write",
+                json!({ "api": {
+                    "oauth2PermissionScopes": without("/api/oauth2PermissionScopes", "mcp.write")
+                } }),
+            ),
+            ("api.oauth2PermissionScopes", "access_as_user", scope(json!({ "isEnabled": false }))),
+            ("api.oauth2PermissionScopes", "access_as_user", scope(json!({ "type": "Admin" }))),
+            ("appRoles", "Mcp.Call", json!({ "appRoles": [] })),
+            ("appRoles", "Mcp.Call", role(json!({ "isEnabled": false }))),
+            ("appRoles", "Mcp.Call", role(json!({ "allowedMemberTypes": ["User"] }))),
+            (
+                "api.preAuthorizedApplications",
+                "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+                json!({ "api": { "preAuthorizedApplications": [] } }),
+            ),
+            (
+                "web.redirectUris",
+                claude,
+                json!({ "web": { "redirectUris": without(web, claude) } }),
+            ),
+            (
+                "publicClient.redirectUris",
+                vscode,
+                json!({ "publicClient": { "redirectUris": without(native, vscode) } }),
+            ),
+            (
+                "spa.redirectUris",
+                vscode,
+                json!({
+                    "publicClient": { "redirectUris": without(native, vscode) },
+                    "spa": { "redirectUris": [vscode] },
+                }),
+            ),
+            (
+                "web.redirectUris",
+                vscode,
+                json!({
+                    "publicClient": { "redirectUris": without(native, vscode) },
+                    "web": { "redirectUris": with(web, vscode) },
+                }),
+            ),
+            (
+                "publicClient.redirectUris",
+                claude,
+                json!({
+                    "publicClient": { "redirectUris": with(native, claude) },
+                    "web": { "redirectUris": without(web, claude) },
+                }),
+            ),
+            (
+                "web.redirectUris",
+                "https://*.example.com/cb",
+                json!({ "web": { "redirectUris": with(web, "https://*.example.com/cb") } }),
+            ),
+        ];
+        for (setting, value, breakage) in cases {
+            let mut broken = right();
+            merge(&mut broken, &breakage);
+            let found = differences(&broken);
+            assert_eq!(found.len(), 1, "{breakage}: {found:#?}");
+            assert_eq!((found[0].setting, found[0].weight), (setting, Weight::Fault));
+            assert_eq!(found[0].values, [value], "{breakage}");
+            let Some(Mend::Set(properties)) = &found[0].mend else { panic!("{setting}: no mend") };
+            merge(&mut broken, properties);
+            assert_eq!(differences(&broken), [], "{setting}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_mend_by_a_command_is_named_too() {
+        let with_uris = |number: usize| {
+            let uris: Vec<_> = (0..number).map(|n| format!("https://h{n}.example.com/")).collect();
+            json!({ "spa": { "redirectUris": uris } })
+        };
+        for (setting, breakage) in [
+            ("appId", json!({ "appId": "11111111-8888-4777-8666-555555555555" })),
+            ("disabledByMicrosoftStatus", json!({ "disabledByMicrosoftStatus": "Disabled" })),
+            ("redirectUris", with_uris(250)),
+        ] {
+            let mut broken = right();
+            merge(&mut broken, &breakage);
+            let found = differences(&broken);
+            let faults: Vec<_> = found.iter().filter(|d| d.weight == Weight::Fault).collect();
+            assert_eq!(faults[0].setting, setting, "{faults:#?}");
+            assert_eq!(faults[0].mend, None);
+        }
+        assert!(differences(&right()).is_empty());
+    }
+
+    #[test]
+    fn a_secret_is_missing_expired_or_about_to() {
+        let cases = [
+            (json!([]), Some((Weight::Fault, "there is no client secret"))),
+            (
+                json!([{ "displayName": "a", "endDateTime": "2026-11-24T23:59:59Z" }]),
+                Some((Weight::Fault, "no client secret is valid any more")),
+            ),
+            (
+                json!([{ "displayName": "a", "endDateTime": "2026-12-01T00:00:00+00:00" }]),
+                Some((Weight::Note, "the last client secret ends within 30 days")),
+            ),
+            (
+                json!([{ "endDateTime": "2000-01-01T00:00:00Z" }, { "endDateTime": "2028-01-01T00:00:00Z" }]),
+                None,
+            ),
+            (json!([{ "endDateTime": "when it rains" }]), None),
+        ];
+        for (secrets, expected) in cases {
+            let mut object = right();
+            object["passwordCredentials"] = secrets.clone();
+            let found = differences(&object);
+            match expected {
+                None => assert_eq!(found, [], "{secrets}"),
+                Some((weight, problem)) => {
+                    assert_eq!((found.len(), found[0].weight), (1, weight), "{secrets}");
+                    assert!(found[0].problem.starts_with(problem), "{secrets}: {found:?}");
+                    assert_eq!(found[0].mend, Some(Mend::NewSecret));
+                }
+            }
+        }
+        let settings = Settings::parse(&Options {
+            resource: "https://mcp.example.com/mcp".into(),
+            tenant: "contoso.com".into(),
+            client_id: "99999999-8888-4777-8666-555555555555".into(),
+            platform: "native".into(),
+            ..Options::default()
+        });
+        let native = Wanted::new(&settings.unwrap(), &[]);
+        let mut object = Value::Object(native.application());
+        object["passwordCredentials"] = json!([]);
+        assert_eq!(check(&registration(&object), &native, NOW), []);
+    }
+
+    #[test]
+    fn with_an_administrators_consent_scopes_may_be_for_administrators() {
+        let mut object = right();
+        object["api"]["oauth2PermissionScopes"][0]["type"] = "Admin".into();
+        let wanted = Wanted { admin_consent: true, ..wanted() };
+        assert_eq!(check(&registration(&object), &wanted, NOW), []);
     }
 }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::serve_command::SECRET_FILE;
+
 /// What mends a difference.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Mend {
@@ -19,7 +21,7 @@ impl Mend {
         match self {
             Self::NewSecret => format!(
                 "az ad app credential reset --id {app_id} --append \\\n    \
-                 --display-name mcp-entra --years 1 --query password --output tsv"
+                 --display-name mcp-entra --years 1 --query password --output tsv >{SECRET_FILE}"
             ),
             Self::Set(properties) => update(properties, app_id)
                 .unwrap_or_else(|| patch(&pretty(properties), graph, app_id)),
@@ -85,4 +87,42 @@ pub(crate) fn patch(body: &str, graph: &str, app_id: &str) -> String {
 
 fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ID: &str = "99999999-8888-4777-8666-555555555555";
+
+    #[test]
+    fn the_azure_cli_has_an_option_or_graph_is_patched() {
+        let command =
+            |properties: Value| Mend::Set(properties).command("https://graph.microsoft.com", ID);
+        let version = command(json!({ "api": { "requestedAccessTokenVersion": 2 } }));
+        assert_eq!(
+            version,
+            format!("az ad app update --id {ID} \\\n    --requested-access-token-version 2")
+        );
+        // the option takes no empty list, and there is none for single-page applications
+        for only_graph in [
+            json!({ "web": { "redirectUris": [] } }),
+            json!({ "spa": { "redirectUris": ["https://h/"] } }),
+            json!({ "api": { "requestedAccessTokenVersion": 2, "acceptMappedClaims": true } }),
+            json!({ "web": { "redirectUris": ["https://h/"], "logoutUrl": "https://h/" } }),
+        ] {
+            let command = command(only_graph);
+            assert!(command.starts_with("az rest --method PATCH"), "{command}");
+        }
+    }
+
+    #[test]
+    fn words() {
+        assert_eq!(quoted("https://h/a?b=c"), "'https://h/a?b=c'");
+        assert_eq!(quoted("https://h/a"), "https://h/a");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
 }

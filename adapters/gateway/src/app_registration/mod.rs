@@ -9,8 +9,8 @@
 //! | `az`, `bicep`, `terraform`, `portal` | the same in each form |
 //! | `serve_command` | the command that serves with it |
 //! | `registration` | a registration as it is |
-//! | `check`, `redirect_uris`, `mend` | every difference between the two, with what mends it |
-//! | `report` | how differences are printed |
+//! | `check`, `permissions`, `redirect_uris`, `mend` | every difference between the two, with what mends it |
+//! | `report`, `wrap` | how differences are printed |
 
 use std::io::Read as _;
 use std::process::ExitCode;
@@ -25,6 +25,7 @@ mod bicep;
 pub(crate) mod check;
 pub(crate) mod mend;
 mod options;
+mod permissions;
 mod portal;
 mod redirect_uris;
 pub(crate) mod registration;
@@ -32,6 +33,7 @@ mod report;
 mod serve_command;
 mod terraform;
 pub(crate) mod wanted;
+mod wrap;
 
 use check::Weight;
 use options::Form;
@@ -69,9 +71,7 @@ fn print(wanted: &Wanted, form: Form) {
         Form::Json => {
             println!("{:#}", Value::Object(wanted.application()));
             // JSON has no place for them
-            for (client, note) in notes(wanted) {
-                eprintln!("{client}: {note}");
-            }
+            notes(wanted).iter().for_each(|note| eprint!("{}", wrap::wrapped(note, "")));
         }
     }
 }
@@ -114,8 +114,8 @@ enum ReadError {
     Registration(#[from] RegistrationError),
 }
 
-/// What the operator has to see to for some of the clients.
-fn notes(wanted: &Wanted) -> Vec<(&'static str, &'static str)> {
-    let clients = wanted.clients.iter();
-    clients.filter_map(|client| client.note.map(|note| (client.name, note))).collect()
+/// What the operator has to see to for some of the clients, in a sentence each.
+fn notes(wanted: &Wanted) -> Vec<String> {
+    let noted = wanted.clients.iter().filter_map(|client| client.note.zip(Some(client.name)));
+    noted.map(|(note, name)| format!("{name}: {note}.")).collect()
 }

@@ -13,11 +13,11 @@ use crate::entra_options::{EntraOptions, named, sentences};
 
 const EXAMPLES: &str = "Examples:
   mcp-entra app-registration --resource https://mcp.example.com/mcp > registration.sh
-  mcp-entra app-registration --resource https://mcp.example.com/mcp --client cursor,vscode --as portal
+  mcp-entra app-registration --resource https://mcp.example.com/mcp --as portal
   az ad app show --id <client-id> | mcp-entra app-registration --check -
 
-The status of --check is 0 where nothing is wrong, 1 where something differs, 2 where the options or
-the registration cannot be read.";
+The status of --check is 0 where nothing is wrong, 1 where something is, 2 where
+the options or the registration cannot be read.";
 
 /// What `app-registration` is told.
 #[derive(Args, Clone, Debug)]
@@ -38,7 +38,7 @@ pub(crate) struct AppRegistrationOptions {
     pub(super) check: Option<String>,
 
     /// Print the differences as JSON
-    #[arg(long, requires = "check")]
+    #[arg(long, requires = "check", conflicts_with = "form")]
     pub(super) json: bool,
 
     #[command(flatten)]

@@ -4,6 +4,7 @@ use mcp_entra_core::Tenant;
 
 use super::serve_command::SECRET_FILE;
 use super::wanted::{AppPlatform, Wanted};
+use super::wrap::wrapped;
 
 pub(super) fn portal(wanted: &Wanted) -> String {
     let mut steps = Steps::default();
@@ -22,15 +23,14 @@ pub(super) fn portal(wanted: &Wanted) -> String {
     for (number, (blade, lines)) in steps.0.iter().enumerate() {
         page.push_str(&format!("\n{:2}. {blade}\n", number + 1));
         for line in lines {
-            page.push_str(&format!("    {line}\n"));
+            page.push_str(format!("    {line}").trim_end());
+            page.push('\n');
         }
     }
     let notes = super::notes(wanted);
     if !notes.is_empty() {
-        page.push_str("\nClients with more to see to:\n");
-        for (client, note) in notes {
-            page.push_str(&format!("\n    {client}: {note}.\n"));
-        }
+        page.push_str("\nClients with more to see to\n");
+        notes.iter().for_each(|note| page.push_str(&format!("\n{}", wrapped(note, "    "))));
     }
     page
 }
@@ -64,8 +64,7 @@ impl Steps {
                 format!("Name                     {}", wanted.display_name),
                 format!("Supported account types  {accounts}"),
                 "Redirect URI             leave it empty".into(),
-                "Note the Application (client) ID and the Directory (tenant) ID of the Overview."
-                    .into(),
+                "Note the client ID and the tenant ID that the Overview shows then.".into(),
             ],
         );
     }
@@ -82,11 +81,13 @@ impl Steps {
                 "Add a scope".into(),
                 format!("    Scope name       {}", scope.value),
                 "    Who can consent  Admins and users".into(),
-                format!("    Display names    {}", scope.admin_consent_display_name),
-                format!("    Descriptions     {}", scope.admin_consent_description),
                 "    State            Enabled".into(),
-                String::new(),
+                "    Admin consent display name and description".into(),
+                format!("        {}", scope.admin_consent_display_name),
             ]);
+            let description = wrapped(&scope.admin_consent_description, "        ");
+            lines.extend(description.lines().map(str::to_owned));
+            lines.push(String::new());
         }
         for client in &wanted.pre_authorized {
             lines.push(format!("Add a client application: {client}, with every scope"));
@@ -95,7 +96,6 @@ impl Steps {
             lines.pop();
         }
         self.add("Expose an API", lines);
-        self.add("Manifest", vec!["\"requestedAccessTokenVersion\": 2, in \"api\"".into()]);
     }
 
     fn authentication(&mut self, wanted: &Wanted) {
@@ -107,20 +107,22 @@ impl Steps {
             lines.extend(by_form.iter().map(|uri| format!("    {uri}")));
             self.add("Authentication > Add a platform > Mobile and desktop applications", lines);
         }
-        if !by_ip.is_empty() {
-            let mut lines =
-                vec!["These go into \"redirectUris\" of \"publicClient\", since the".to_owned()];
-            lines.push("form may not take them:".into());
-            lines.extend(by_ip.iter().map(|uri| format!("    \"{uri}\",")));
-            self.add("Manifest", lines);
-        }
         let web = wanted.redirect_uris_on(AppPlatform::Web);
         if !web.is_empty() {
             self.add(
                 "Authentication > Add a platform > Web",
-                web.iter().map(|uri| format!("    {uri}")).collect(),
+                web.into_iter().map(str::to_owned).collect(),
             );
         }
+        let mut manifest = vec!["\"requestedAccessTokenVersion\": 2, in \"api\"".to_owned()];
+        if !by_ip.is_empty() {
+            manifest.extend([
+                String::new(),
+                "In \"redirectUris\" of \"publicClient\", since the form may not take them:".into(),
+            ]);
+            manifest.extend(by_ip.iter().map(|uri| format!("    \"{uri}\",")));
+        }
+        self.add("Manifest", manifest);
         if wanted.has_public_clients() {
             self.add("Authentication > Settings", vec!["Allow public client flows: Yes".into()]);
         }

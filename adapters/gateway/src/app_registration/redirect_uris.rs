@@ -254,3 +254,81 @@ fn blade(platform: AppPlatform) -> &'static str {
         AppPlatform::Web => "Authentication > Web",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mcp_entra_core::{Options, Settings};
+    use serde_json::json;
+
+    use crate::app_registration::check::tests::{NOW, differences, right};
+    use crate::app_registration::check::{Weight, check};
+    use crate::app_registration::registration::tests::registration;
+    use crate::app_registration::wanted::Wanted;
+
+    #[test]
+    fn what_is_not_needed_is_mentioned_mildly() {
+        for (setting, values, addition) in [
+            (
+                "publicClient.redirectUris",
+                vec!["http://localhost:1/callback", "http://localhost:2/callback"],
+                json!(["http://localhost:1/callback", "http://localhost:2/callback"]),
+            ),
+            (
+                "publicClient.redirectUris",
+                vec!["https://who.example/cb"],
+                json!(["https://who.example/cb"]),
+            ),
+        ] {
+            let mut object = right();
+            let list = object["publicClient"]["redirectUris"].as_array_mut().unwrap();
+            list.retain(|uri| uri != "http://localhost/callback" || values.len() == 1);
+            list.extend(addition.as_array().cloned().unwrap());
+            let found = differences(&object);
+            assert_eq!(found.len(), 1, "{found:#?}");
+            assert_eq!((found[0].setting, found[0].weight), (setting, Weight::Note));
+            assert_eq!(found[0].values, values);
+        }
+        let mut object = right();
+        object["web"]["implicitGrantSettings"] = json!({ "enableAccessTokenIssuance": true });
+        object["api"]["preAuthorizedApplications"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({ "appId": "aebc6443-996d-45c2-90f0-388ff96faa56" }));
+        let found: Vec<_> = differences(&object).iter().map(|d| (d.setting, d.weight)).collect();
+        assert_eq!(
+            found,
+            [
+                ("web.implicitGrantSettings", Weight::Note),
+                ("api.preAuthorizedApplications", Weight::Note)
+            ]
+        );
+        let settings = Settings::parse(&Options {
+            resource: "https://mcp.example.com/mcp".into(),
+            tenant: "contoso.com".into(),
+            client_id: "99999999-8888-4777-8666-555555555555".into(),
+            ..Options::default()
+        });
+        let cursor = mcp_entra_core::known_client::find("cursor").unwrap();
+        let few = Wanted::new(&settings.unwrap(), &[cursor]);
+        let found = check(&registration(&right()), &few, NOW);
+        assert!(found.iter().all(|d| d.weight == Weight::Note), "{found:#?}");
+        assert!(found.iter().any(|d| d.problem.contains("Claude")), "{found:#?}");
+    }
+
+    #[test]
+    fn a_port_of_localhost_is_as_good_as_none_and_case_is_not() {
+        let mut object = right();
+        let list = object["publicClient"]["redirectUris"].as_array_mut().unwrap();
+        for uri in list.iter_mut().filter(|uri| *uri == "http://localhost/callback") {
+            *uri = "http://localhost:8787/callback".into();
+        }
+        assert_eq!(differences(&object), []);
+        let list = object["publicClient"]["redirectUris"].as_array_mut().unwrap();
+        for uri in list.iter_mut().filter(|uri| *uri == "http://127.0.0.1/oauth_callback") {
+            *uri = "http://127.0.0.1/OAuth_callback/".into();
+        }
+        let found = differences(&object);
+        assert_eq!(found[0].values, ["http://127.0.0.1/oauth_callback"]);
+        assert!(found[0].problem.contains("http://127.0.0.1/OAuth_callback/ is not the same"));
+    }
+}

@@ -218,3 +218,71 @@ fn objects(value: Option<&Value>) -> Vec<Map<String, Value>> {
     let list = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     list.iter().filter_map(Value::as_object).cloned().collect()
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::app_registration) fn registration(object: &Value) -> Registration {
+        Registration::parse(object.to_string().as_bytes()).unwrap()
+    }
+
+    const LITTLE: &str = r#"{"appId":"99999999-8888-4777-8666-555555555555","displayName":"Nöte"}"#;
+
+    #[test]
+    fn in_every_encoding_that_a_shell_writes() {
+        let utf_16: Vec<u16> = LITTLE.encode_utf16().collect();
+        let little: Vec<u8> = utf_16.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = utf_16.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        for bytes in [
+            LITTLE.as_bytes().to_vec(),
+            [&[0xef, 0xbb, 0xbf], LITTLE.as_bytes()].concat(),
+            [&[0xff, 0xfe], &*little].concat(),
+            [&[0xfe, 0xff], &*big].concat(),
+            little,
+            big,
+            format!("[{LITTLE}]").into_bytes(),
+            format!(r#"{{"value":[{LITTLE}]}}"#).into_bytes(),
+        ] {
+            let read = Registration::parse(&bytes).unwrap();
+            assert_eq!(read.display_name(), "Nöte");
+        }
+        assert_eq!(Registration::parse(b"\xff\xfea").unwrap_err(), RegistrationError::NotText);
+        assert_eq!(Registration::parse(b"\"\xff\"").unwrap_err(), RegistrationError::NotText);
+    }
+
+    #[test]
+    fn what_is_no_registration_is_named_for_what_it_is() {
+        use RegistrationError as E;
+        let refused = |text: &str| Registration::parse(text.as_bytes()).unwrap_err();
+        assert_eq!(refused(" \n"), E::Empty);
+        assert!(matches!(refused("ERROR: Please run 'az login'"), E::NotJson(_)));
+        assert_eq!(refused("[]"), E::List(0));
+        assert_eq!(refused(&format!("[{LITTLE},{LITTLE}]")), E::List(2));
+        assert_eq!(refused(r#"{"appId":7}"#), E::NotARegistration);
+        assert_eq!(refused(r#"{"issuer":"https://h"}"#), E::NotARegistration);
+        assert_eq!(refused("7"), E::NotARegistration);
+        assert_eq!(
+            refused(r#"{"appId":"x","servicePrincipalType":"Application"}"#),
+            E::ServicePrincipal
+        );
+        assert_eq!(refused(r#"{"appId":"x","replyUrlsWithType":[]}"#), E::OldManifest);
+        assert_eq!(
+            refused(r#"{"error":{"code":"Request_ResourceNotFound","message":"No such"}}"#),
+            E::GraphError("Request_ResourceNotFound: No such".into())
+        );
+        assert_eq!(refused(&" ".repeat(MAX_LENGTH + 1)), E::TooLong);
+    }
+
+    #[test]
+    fn members_of_another_type_are_as_if_they_were_not_there() {
+        let odd = r#"{"appId":"99999999-8888-4777-8666-555555555555","web":7,"spa":null,
+            "publicClient":{"redirectUris":[null,"a"]},"api":[],"appRoles":{},"identifierUris":"x",
+            "passwordCredentials":null,"displayName":null,"isFallbackPublicClient":"yes"}"#;
+        let read = Registration::parse(odd.as_bytes()).unwrap();
+        assert_eq!(read.redirect_uris(AppPlatform::MobileAndDesktop), ["a"]);
+        assert!(read.redirect_uris(AppPlatform::Web).is_empty() && read.scopes().is_empty());
+        assert!(read.secrets().is_empty() && !read.allows_public_clients());
+        assert_eq!((read.access_token_version(), read.display_name()), (None, "without a name"));
+    }
+}

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::check::{Difference, Weight};
 use super::registration::Registration;
 use super::wanted::Wanted;
+use super::wrap::wrapped;
 
 /// For people, on 80 columns; commands may be longer.
 pub(super) fn text(
@@ -23,7 +24,7 @@ pub(super) fn text(
         (faults, 0) => format!("{faults} to mend.\n"),
         (faults, notes) => format!("{faults} to mend, {notes} to look at.\n"),
     });
-    let mut said: Vec<String> = Vec::new();
+    let mut said: Vec<(String, usize)> = Vec::new();
     for (number, difference) in differences.iter().enumerate() {
         let mark = match difference.weight {
             Weight::Fault => "WRONG",
@@ -33,15 +34,17 @@ pub(super) fn text(
         for value in &difference.values {
             report.push_str(&format!("      {value}{}\n", whose(value, wanted)));
         }
-        report.push_str(&wrapped(&sentence(&difference.problem)));
+        report.push_str(&wrapped(&sentence(&difference.problem), "    "));
         report.push_str(&format!("    In the portal: {}\n", difference.blade));
         let Some(mend) = &difference.mend else { continue };
         let command = mend.command(wanted.graph(), app_id);
-        match said.iter().position(|known| *known == command) {
-            Some(_) => report.push_str("    Or by the command above for the redirect URIs.\n"),
+        match said.iter().find(|(known, _)| *known == command) {
+            Some((_, first)) => {
+                report.push_str(&format!("    The command of {first} mends this too.\n"));
+            }
             None => {
-                report.push_str(&format!("    Or run:\n\n{}\n", indented(&command)));
-                said.push(command);
+                report.push_str(&format!("    Or run:\n\n{}", indented(&command)));
+                said.push((command, number + 1));
             }
         }
     }
@@ -92,23 +95,6 @@ fn sentence(problem: &str) -> String {
     let mut characters = problem.chars();
     let first = characters.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(characters).chain(['.']).collect()
-}
-
-/// Words over lines of at most 80 columns, indented by four.
-fn wrapped(text: &str) -> String {
-    let mut lines = String::from("   ");
-    let mut column = 3;
-    for word in text.split(' ') {
-        if column + 1 + word.chars().count() > 80 {
-            lines.push_str("\n   ");
-            column = 3;
-        }
-        lines.push(' ');
-        lines.push_str(word);
-        column += 1 + word.chars().count();
-    }
-    lines.push('\n');
-    lines
 }
 
 fn indented(command: &str) -> String {

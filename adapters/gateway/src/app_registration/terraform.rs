@@ -4,6 +4,7 @@ use mcp_entra_core::Tenant;
 
 use super::serve_command::SECRET_FILE;
 use super::wanted::{AppPlatform, Wanted, WantedAppRole, WantedScope};
+use super::wrap::wrapped;
 
 pub(super) fn terraform(wanted: &Wanted) -> String {
     let mut file = head(wanted);
@@ -15,8 +16,8 @@ pub(super) fn terraform(wanted: &Wanted) -> String {
 fn head(wanted: &Wanted) -> String {
     let resource = wanted.resource.as_deref().unwrap_or_default();
     let mut head = format!("# The app registration of the MCP server {resource}, for mcp-entra.\n");
-    for (client, note) in super::notes(wanted) {
-        head.push_str(&format!("#\n# {client}: {note}.\n"));
+    for note in super::notes(wanted) {
+        head.push_str(&format!("#\n{}", wrapped(&note, "# ")));
     }
     if let Some(id) = &wanted.client_id {
         head.push_str(&format!(

@@ -264,3 +264,80 @@ fn redirect_uris(settings: &Settings, clients: &[&'static KnownClient]) -> Vec<W
 fn app_platform(platform: Platform, kind: RedirectKind) -> AppPlatform {
     if platform.is_web(kind) { AppPlatform::Web } else { AppPlatform::MobileAndDesktop }
 }
+
+#[cfg(test)]
+mod tests {
+    use mcp_entra_core::Options;
+
+    use super::*;
+
+    fn wanted(tenant: &str, platform: &str, redirect_uri: &str) -> Wanted {
+        let settings = Settings::parse(&Options {
+            resource: "https://mcp.example.com/mcp".into(),
+            tenant: tenant.into(),
+            client_id: "99999999-8888-4777-8666-555555555555".into(),
+            client_secret: Some("secret".into()),
+            platform: platform.into(),
+            redirect_uris: vec![redirect_uri.into()],
+            operation_scopes: vec!["tools/call=mcp.write,access_as_user".into()],
+            ..Options::default()
+        });
+        Wanted::new(&settings.unwrap(), &KNOWN_CLIENTS.iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_tenant_says_whose_accounts_may_sign_in() {
+        for (tenant, audience) in [
+            ("contoso.com", "AzureADMyOrg"),
+            ("11111111-2222-4333-8444-555555555555", "AzureADMyOrg"),
+            ("organizations", "AzureADMultipleOrgs"),
+            ("common", "AzureADandPersonalMicrosoftAccount"),
+            ("consumers", "PersonalMicrosoftAccount"),
+        ] {
+            assert_eq!(wanted(tenant, "auto", "https://h/cb").sign_in_audience(), audience);
+        }
+    }
+
+    #[test]
+    fn each_redirect_uri_is_on_the_platform_that_serve_takes_it_for() {
+        use AppPlatform as P;
+        for (platform, uri, on) in [
+            ("auto", "https://h/cb", P::Web),
+            ("auto", "http://localhost:4000/cb", P::MobileAndDesktop),
+            ("auto", "my.app:/cb", P::MobileAndDesktop),
+            ("native", "https://h/cb", P::MobileAndDesktop),
+            ("web", "http://127.0.0.1/cb", P::Web),
+        ] {
+            let wanted = wanted("contoso.com", platform, uri);
+            assert!(wanted.redirect_uris_on(on).contains(&uri), "{platform} {uri}");
+            assert!(wanted.redirect_uris_on(P::Spa).is_empty());
+            assert_eq!(wanted.needs_secret(), platform != "native");
+            assert_eq!(wanted.has_public_clients(), platform != "web");
+        }
+    }
+
+    #[test]
+    fn a_client_on_127_0_0_1_has_its_port_listed_and_all_others_too() {
+        let wanted = wanted("contoso.com", "auto", "https://h/cb");
+        let native = wanted.redirect_uris_on(AppPlatform::MobileAndDesktop);
+        assert!(
+            native.contains(&"http://127.0.0.1/") && native.contains(&"http://127.0.0.1:33418/")
+        );
+        assert!(!native.iter().any(|uri| uri.starts_with("http://localhost:")), "{native:?}");
+        let shared = wanted.redirect_uris.iter().find(|w| w.uri == "http://localhost/callback");
+        assert_eq!(shared.unwrap().wanted_by, ["Claude Code", "Cursor"]);
+    }
+
+    #[test]
+    fn a_scope_keeps_its_id_for_ever() {
+        let wanted = wanted("contoso.com", "auto", "https://h/cb");
+        let ids = wanted.scopes.iter().map(|scope| (scope.value.as_str(), scope.id.to_string()));
+        assert_eq!(
+            ids.collect::<Vec<_>>(),
+            [
+                ("access_as_user", "0630377e-2b4a-5d9d-bd6b-aca7d252b9ce".into()),
+                ("mcp.write", "0fbe0758-fde5-544d-93fc-bf3a6ab5cac9".into()),
+            ]
+        );
+    }
+}
