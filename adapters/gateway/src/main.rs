@@ -11,6 +11,7 @@
 //! | `proxy` | the way to the MCP server |
 //! | `app_registration` | what the app registration has to be, and whether it is |
 //! | `explain` | what an error of Entra's means, for a terminal |
+//! | `doctor` | what is wrong with a sign-in, and what mends it |
 //! | `demo` | the whole path on loopback, with a stand-in for Entra ID |
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ mod app_registration;
 mod azure;
 #[cfg(feature = "demo")]
 mod demo;
+mod doctor;
 mod easy_auth;
 mod entra_options;
 mod explain;
@@ -59,6 +61,8 @@ enum Command {
     AppRegistration(Box<app_registration::AppRegistrationOptions>),
     /// Say what an error of Entra's, such as AADSTS50011, means here and what mends it
     Explain(explain::ExplainOptions),
+    /// Find out why clients cannot sign in to an MCP server, whoever made it
+    Doctor(Box<doctor::DoctorOptions>),
     /// Walk through a whole sign-in on this machine, without Entra ID
     #[cfg(feature = "demo")]
     Demo(demo::DemoOptions),
@@ -77,7 +81,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let default = match cli.command {
         Command::Serve(_) => "info",
-        Command::AppRegistration(_) => "off",
+        Command::AppRegistration(_) | Command::Doctor(_) => "off",
         Command::Explain(_) => "off",
         #[cfg(feature = "demo")]
         Command::Demo(_) => "off",
@@ -86,6 +90,7 @@ async fn main() -> ExitCode {
     match cli.command {
         Command::Serve(options) => serve(*options).await,
         Command::AppRegistration(options) => app_registration::run(&options),
+        Command::Doctor(options) => doctor::run(*options).await,
         Command::Explain(options) => explain::run(&options),
         #[cfg(feature = "demo")]
         Command::Demo(options) => demo::run(options).await,
