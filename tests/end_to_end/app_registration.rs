@@ -234,6 +234,18 @@ fn a_registration_is_checked_by_file_and_by_pipe() {
 }
 
 #[test]
+fn nothing_that_somebody_wrote_is_obeyed_by_the_terminal() {
+    let mut object = registration(&["--resource", RESOURCE]);
+    object["displayName"] = "\u{1b}[2JNotes".into();
+    object["identifierUris"] = json!(["api://\u{1b}]0;x\u{7}"]);
+    object["web"]["redirectUris"] = json!(["https://who.example/\u{1b}[31m"]);
+    let (status, text) = refused(&["--check", "-"], object.to_string().as_bytes());
+    assert_eq!(status, Some(1), "{text}");
+    assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
+    assert!(text.contains("\\u{1b}[2JNotes"), "{text}");
+}
+
+#[test]
 fn a_note_alone_is_a_success() {
     let mut object = registration(&["--resource", RESOURCE]);
     object["spa"]["redirectUris"] = json!(["https://who.example/cb"]);

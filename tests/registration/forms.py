@@ -140,7 +140,7 @@ class Script(Directory):
             with self.subTest(name):
                 script = form("az", arguments)
                 # a $ in a name is one
-                command = ["shellcheck", "--exclude", "SC2016", "-"]
+                command = ["shellcheck", "--shell", "bash", "--exclude", "SC2016", "-"]
                 done = subprocess.run(command, input=script, capture_output=True, text=True)
                 self.assertEqual((done.returncode, done.stdout), (0, ""))
 
@@ -187,6 +187,32 @@ class Script(Directory):
         once = self.state()
         self.runs(script)
         self.assertEqual(self.state(), once)
+
+    def test_it_can_be_pasted(self):
+        for name in ("all known clients", "everything"):
+            self.file.write_text("{}")
+            environment = {**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}", "AZ_DIRECTORY": str(self.file)}
+            done = subprocess.run(
+                ["bash", "--norc", "-i"],
+                input=form("az", VARIANTS[name]) + "echo the shell is still there\n",
+                capture_output=True,
+                text=True,
+                cwd=self.folder,
+                env=environment,
+                timeout=120,
+            )
+            self.assertNotIn("event not found", done.stderr)
+            self.assertIn("the shell is still there", done.stdout)
+            self.assertEqual(self.check(VARIANTS[name]), [])
+
+    def test_another_cloud_is_asked_for_and_used(self):
+        script = form("az", [*RESOURCE, "--authority", "https://login.microsoftonline.us"])
+        done = self.shell(script)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("az cloud set --name AzureUSGovernment", done.stderr)
+        self.file.write_text('{"cloud": "AzureUSGovernment"}')
+        self.runs(script)
+        self.assertEqual(self.check(RESOURCE), [])
 
     def test_two_of_one_name_and_the_wrong_tenant_stop_it_before_anything_changes(self):
         self.register({})

@@ -1,4 +1,3 @@
-#!/usr/bin/env bash
 # The app registration of the MCP server https://mcp.example.com/mcp, for mcp-entra.
 # It needs the Azure CLI, signed in as somebody who may register applications, and
 # may be run again: it adds what is missing, moves what is on the wrong platform
@@ -67,14 +66,15 @@ scope_0='{
 body=$(az ad app show --id "$client_id" --output json --query "{
     signInAudience: 'AzureADMyOrg',
     isFallbackPublicClient: \`true\`,
-    identifierUris: contains(identifierUris, join('', ['api://', appId])) && identifierUris || [identifierUris, [join('', ['api://', appId])]][],
-    web: {redirectUris: [web.redirectUris[?!contains(\`$web\`, @) && !contains(\`$native\`, @)], \`$web\`][]},
-    spa: {redirectUris: spa.redirectUris[?!contains(\`$web\`, @) && !contains(\`$native\`, @)] || \`[]\`},
-    publicClient: {redirectUris: [publicClient.redirectUris[?!contains(\`$web\`, @) && !contains(\`$native\`, @)], \`$native\`][]},
+    identifierUris: contains(identifierUris, join('', ['api://', appId])) && identifierUris
+        || [identifierUris, [join('', ['api://', appId])]][],
+    web: {redirectUris: [web.redirectUris[?contains([\`$web\`, \`$native\`][], @) == \`false\`], \`$web\`][]},
+    spa: {redirectUris: spa.redirectUris[?contains([\`$web\`, \`$native\`][], @) == \`false\`] || \`[]\`},
+    publicClient: {redirectUris: [publicClient.redirectUris[?contains([\`$web\`, \`$native\`][], @) == \`false\`], \`$native\`][]},
     api: {
         requestedAccessTokenVersion: \`2\`,
         oauth2PermissionScopes: [
-            api.oauth2PermissionScopes[?!contains(\`[\"access_as_user\"]\`, value)],
+            api.oauth2PermissionScopes[?contains(\`[\"access_as_user\"]\`, value) == \`false\`],
             [
                 merge(\`$scope_0\`, api.oauth2PermissionScopes[?value=='access_as_user'] | [0] || \`{}\`, \`{\"isEnabled\":true,\"type\":\"User\"}\`)
             ]

@@ -2,7 +2,8 @@
 //!
 //! It can be run again at any time: what is there and not known to it stays, permissions keep the
 //! ids that they have, and so nothing that is enabled is replaced, which Graph refuses. The Azure
-//! CLI itself merges, by JMESPath, so that no other tool is needed.
+//! CLI itself merges, by JMESPath, so that no other tool is needed. It can be pasted too: it is one
+//! subshell, and has no `!` for which an interactive bash would look into its history.
 
 use mcp_entra_core::Tenant;
 use serde_json::{Value, json};
@@ -39,7 +40,6 @@ impl Script {
 
     fn head(&mut self, wanted: &Wanted) {
         let resource = wanted.resource.as_deref().unwrap_or_default();
-        self.line("#!/usr/bin/env bash");
         self.line(&format!("# The app registration of the MCP server {resource}, for mcp-entra."));
         self.line(
             "# It needs the Azure CLI, signed in as somebody who may register applications, and",
@@ -55,6 +55,15 @@ impl Script {
         self.line("(");
         self.line("set -euo pipefail\n");
         self.line(&format!("graph={}", wanted.graph()));
+        if let Some(cloud) = cloud(wanted) {
+            self.line(&format!(
+                r#"if [ "$(az cloud show --query name --output tsv)" != {cloud} ]; then
+    echo "az is set to another cloud; set it to the right one with" >&2
+    echo "az cloud set --name {cloud}" >&2
+    exit 1
+fi"#
+            ));
+        }
         if matches!(&wanted.tenant, None | Some(Tenant::Id(_))) {
             self.line("tenant=$(az account show --query tenantId --output tsv)");
         }
@@ -140,18 +149,19 @@ esac"#
         };
         let names = |names: Vec<&String>| in_query(&json!(names));
         let scope_names = names(wanted.scopes.iter().map(|scope| &scope.value).collect());
-        let unwanted = r"?!contains(\`$web\`, @) && !contains(\`$native\`, @)";
+        let unwanted = r"?contains([\`$web\`, \`$native\`][], @) == \`false\`";
         let mut query = format!(
             r"signInAudience: '{audience}',
     isFallbackPublicClient: \`{public}\`,
-    identifierUris: contains(identifierUris, {uri}) && identifierUris || [identifierUris, [{uri}]][],
+    identifierUris: contains(identifierUris, {uri}) && identifierUris
+        || [identifierUris, [{uri}]][],
     web: {{redirectUris: [web.redirectUris[{unwanted}], \`$web\`][]}},
     spa: {{redirectUris: spa.redirectUris[{unwanted}] || \`[]\`}},
     publicClient: {{redirectUris: [publicClient.redirectUris[{unwanted}], \`$native\`][]}},
     api: {{
         requestedAccessTokenVersion: \`2\`,
         oauth2PermissionScopes: [
-            api.oauth2PermissionScopes[?!contains({scope_names}, value)],
+            api.oauth2PermissionScopes[?contains({scope_names}, value) == \`false\`],
             [
                 {scopes}
             ]
@@ -166,7 +176,7 @@ esac"#
             query.push_str(&format!(
                 r",
     appRoles: [
-        appRoles[?!contains({role_names}, value)],
+        appRoles[?contains({role_names}, value) == \`false\`],
         [
             {roles}
         ]
@@ -207,7 +217,7 @@ esac"#
             r#"body=$(az ad app show --id "$client_id" --output json --query "{{
     api: {{
         preAuthorizedApplications: [
-            api.preAuthorizedApplications[?!contains({ids}, appId)],
+            api.preAuthorizedApplications[?contains({ids}, appId) == \`false\`],
             [
                 {clients}
             ]
@@ -264,7 +274,7 @@ fi"#
         self.line(&format!(
             r#"client=$(az ad sp show --id "$client_id" --query id --output tsv)
 consent() {{
-    local api=$1 scopes=$2 filter grants held scope
+    local api=$1 scopes=$2 tab=$'\t' filter grants held scope
     filter="clientId eq '$client' and resourceId eq '$api' and consentType eq 'AllPrincipals'"
     grants=$(az rest --uri "$graph/v1.0/oauth2PermissionGrants" --url-parameters "\$filter=$filter" \
         --query 'value[].[id, scope]' --output tsv)
@@ -273,14 +283,14 @@ consent() {{
             --headers Content-Type=application/json --body "{{\"clientId\": \"$client\", \
 \"resourceId\": \"$api\", \"consentType\": \"AllPrincipals\", \"scope\": \"$scopes\"}}"
     else
-        held=${{grants#*$'\t'}}
+        held=${{grants#*"$tab"}}
         for scope in $scopes; do
             case " $held " in
             *" $scope "*) ;;
             *) held="$held $scope" ;;
             esac
         done
-        az rest --method PATCH --uri "$graph/v1.0/oauth2PermissionGrants/${{grants%%$'\t'*}}" \
+        az rest --method PATCH --uri "$graph/v1.0/oauth2PermissionGrants/${{grants%%"$tab"*}}" \
             --headers Content-Type=application/json --body "{{\"scope\": \"$held\"}}"
     fi
 }}
@@ -304,6 +314,15 @@ consent "$(az ad sp show --id {GRAPH_APP_ID} --query id --output tsv)" \
         self.line(&command);
         self.line("SERVE");
         self.line(")");
+    }
+}
+
+/// What the Azure CLI calls a cloud that is not the public one.
+fn cloud(wanted: &Wanted) -> Option<&'static str> {
+    match wanted.graph() {
+        "https://graph.microsoft.us" => Some("AzureUSGovernment"),
+        "https://microsoftgraph.chinacloudapi.cn" => Some("AzureChinaCloud"),
+        _ => None,
     }
 }
 

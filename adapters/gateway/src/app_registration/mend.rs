@@ -46,7 +46,8 @@ pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// `az ad app update`, where it has an option for every property. Its lists must not be empty.
+/// `az ad app update`, where it has an option for every property. Its lists must not be empty, and
+/// what a terminal would obey is for JSON.
 fn update(properties: &Value, app_id: &str) -> Option<String> {
     let mut arguments = Vec::new();
     for (name, value) in properties.as_object()? {
@@ -54,7 +55,11 @@ fn update(properties: &Value, app_id: &str) -> Option<String> {
         let only = value.as_object().is_some_and(|object| object.len() == 1);
         let list = |value: &Value| {
             let words = value.as_array().filter(|list| !list.is_empty())?;
-            let words: Vec<_> = words.iter().filter_map(Value::as_str).map(quoted).collect();
+            let words: Vec<_> = words.iter().filter_map(Value::as_str).collect();
+            if words.iter().any(|word| word.contains(char::is_control)) {
+                return None;
+            }
+            let words: Vec<_> = words.into_iter().map(quoted).collect();
             Some(words.join(" \\\n        "))
         };
         let uris = value.get("redirectUris").filter(|_| only).and_then(list);
@@ -110,6 +115,7 @@ mod tests {
         for only_graph in [
             json!({ "web": { "redirectUris": [] } }),
             json!({ "spa": { "redirectUris": ["https://h/"] } }),
+            json!({ "web": { "redirectUris": ["https://h/\u{1b}[2J"] } }),
             json!({ "api": { "requestedAccessTokenVersion": 2, "acceptMappedClaims": true } }),
             json!({ "web": { "redirectUris": ["https://h/"], "logoutUrl": "https://h/" } }),
         ] {

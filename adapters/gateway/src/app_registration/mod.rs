@@ -12,7 +12,7 @@
 //! | `check`, `permissions`, `redirect_uris`, `mend` | every difference between the two, with what mends it |
 //! | `report`, `wrap` | how differences are printed |
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -64,12 +64,12 @@ pub(crate) fn run(options: &AppRegistrationOptions) -> ExitCode {
 
 fn print(wanted: &Wanted, form: Form) {
     match form {
-        Form::Az => print!("{}", az::az(wanted)),
-        Form::Bicep => print!("{}", bicep::bicep(wanted)),
-        Form::Portal => print!("{}", portal::portal(wanted)),
-        Form::Terraform => print!("{}", terraform::terraform(wanted)),
+        Form::Az => say(&az::az(wanted)),
+        Form::Bicep => say(&bicep::bicep(wanted)),
+        Form::Portal => say(&portal::portal(wanted)),
+        Form::Terraform => say(&terraform::terraform(wanted)),
         Form::Json => {
-            println!("{:#}", Value::Object(wanted.application()));
+            say(&format!("{:#}\n", Value::Object(wanted.application())));
             // JSON has no place for them
             notes(wanted).iter().for_each(|note| eprint!("{}", wrap::wrapped(note, "")));
         }
@@ -87,12 +87,17 @@ fn compare(file: &str, wanted: &Wanted, json: bool) -> ExitCode {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let differences = check::check(&registration, wanted, UnixTime(since_1970.as_secs()));
     if json {
-        println!("{:#}", report::json(&registration, wanted, &differences));
+        say(&format!("{:#}\n", report::json(&registration, wanted, &differences)));
     } else {
-        print!("{}", report::text(&registration, wanted, &differences));
+        say(&report::text(&registration, wanted, &differences));
     }
     let wrong = differences.iter().any(|difference| difference.weight == Weight::Fault);
     if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// To standard output; whoever closes it has seen enough.
+fn say(text: &str) {
+    _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
 /// A file, or `-` for standard input.

@@ -17,7 +17,7 @@ pub(super) fn text(
     let app_id = registration.app_id().as_str();
     let count = |weight| differences.iter().filter(|d| d.weight == weight).count();
     let (faults, notes) = (count(Weight::Fault), count(Weight::Note));
-    let mut report = format!("{} ({app_id})\n", registration.display_name());
+    let mut report = format!("{} ({app_id})\n", visible(registration.display_name()));
     report.push_str(&match (faults, notes) {
         (0, 0) => "Everything is as it should be.\n".to_owned(),
         (0, notes) => format!("Nothing is wrong; {notes} to look at.\n"),
@@ -32,9 +32,9 @@ pub(super) fn text(
         };
         report.push_str(&format!("\n{:2}. {mark}: {}\n", number + 1, difference.setting));
         for value in &difference.values {
-            report.push_str(&format!("      {value}{}\n", whose(value, wanted)));
+            report.push_str(&format!("      {}{}\n", visible(value), whose(value, wanted)));
         }
-        report.push_str(&wrapped(&sentence(&difference.problem), "    "));
+        report.push_str(&wrapped(&visible(&sentence(&difference.problem)), "    "));
         report.push_str(&format!("    In the portal: {}\n", difference.blade));
         let Some(mend) = &difference.mend else { continue };
         let command = mend.command(wanted.graph(), app_id);
@@ -89,6 +89,12 @@ fn whose(value: &str, wanted: &Wanted) -> String {
         many if many == KNOWN_CLIENTS.len() => String::new(),
         _ => format!("  ({})", names.join(", ")),
     }
+}
+
+/// What somebody else wrote, without what a terminal would obey.
+fn visible(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_unicode().to_string() } else { c.into() };
+    text.chars().map(escape).collect()
 }
 
 fn sentence(problem: &str) -> String {
