@@ -62,7 +62,14 @@ class World:
         self.processes: list[subprocess.Popen] = []
         self.behind = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Behind)
         threading.Thread(target=self.behind.serve_forever, daemon=True).start()
-        entra = self.start([binaries / "entra-stand-in"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # the app registration that the guide makes
+        command = [binaries / "mcp-entra", "app-registration", "--resource", f"{PUBLIC}/mcp", "--client", "cursor"]
+        with (scratch / "application.json").open("w") as file:
+            subprocess.run([*command, "--client-id", CLIENT, "--as", "json"], check=True, stdout=file, stderr=subprocess.DEVNULL)
+        entra = self.start(
+            [binaries / "entra-stand-in", "--application", scratch / "application.json"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )
         self.authority = entra.stdout.readline().decode().strip().removeprefix("authority=")
         self.origin = f"http://127.0.0.1:{free_port()}"
         gateway = self.start([
