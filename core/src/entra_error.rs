@@ -174,11 +174,11 @@ mod tests {
         assert_eq!(answer["error_uri"], "https://mcp.example.com/oauth/error?code=7000222");
         assert_eq!(
             answer["error_description"],
-            "AADSTS7000222: The provided client secret keys are expired. Trace ID: t [mcp-entra: the client secret has expired; create a new one under Certificates & secrets, and give its Value, not its Secret ID, as MCP_ENTRA_CLIENT_SECRET]"
+            "AADSTS7000222: The provided client secret keys are expired. Trace ID: t [mcp-entra: the client secret has expired; create a new one under Certificates & secrets, and give its Value, not its Secret ID, as MCP_ENTRA_CLIENT_SECRET or in the file of MCP_ENTRA_CLIENT_SECRET_FILE]"
         );
         assert_eq!(
             error.reason(),
-            "Entra ID answered invalid_client AADSTS7000222: the client secret has expired; create a new one under Certificates & secrets, and give its Value, not its Secret ID, as MCP_ENTRA_CLIENT_SECRET (trace id t, correlation id c)"
+            "Entra ID answered invalid_client AADSTS7000222: the client secret has expired; create a new one under Certificates & secrets, and give its Value, not its Secret ID, as MCP_ENTRA_CLIENT_SECRET or in the file of MCP_ENTRA_CLIENT_SECRET_FILE (trace id t, correlation id c)"
         );
     }
 }

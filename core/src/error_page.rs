@@ -6,6 +6,9 @@ use crate::page::Page;
 use crate::redirect_uri::{RedirectKind, RedirectUri};
 use crate::settings::Settings;
 
+/// Entra's limit, <https://learn.microsoft.com/entra/identity-platform/reply-url>.
+const MAX_LENGTH: usize = 256;
+
 const HEADING: &str = "Sign-in stopped";
 const USER: &str = "What you can do";
 const OPERATOR: &str = "What the operator of this server can do";
@@ -59,6 +62,12 @@ fn unlisted(page: Page, text: &str, settings: &Settings) -> Page {
         );
     let Ok(uri) = text.parse::<RedirectUri>() else { return page };
     let listed = listed(&uri);
+    if listed.len() > MAX_LENGTH {
+        return page.text(&format!(
+            "But Entra ID takes none of more than {MAX_LENGTH} characters, and this one has {}.",
+            listed.len()
+        ));
+    }
     if !listed.bytes().all(is_plain) {
         return page.text(
             "It has characters that a shell may take for its own, so no command is shown: add it \
@@ -160,6 +169,13 @@ mod tests {
         assert!(page(uri, "auto", None).contains("MCP_ENTRA_CLIENT_SECRET"));
         assert!(!page(uri, "auto", Some("s")).contains("MCP_ENTRA_CLIENT_SECRET"));
         assert!(!page(uri, "native", None).contains("MCP_ENTRA_CLIENT_SECRET"));
+    }
+
+    #[test]
+    fn a_command_is_whole_or_not_there() {
+        let of = |length: usize| format!("https://h/{}", "a".repeat(length - "https://h/".len()));
+        assert!(page(&of(256), "auto", None).contains("a&#39;</code></pre>\n<p>The platform Web"));
+        assert!(!page(&of(257), "auto", None).contains("az ad app"));
     }
 
     #[test]

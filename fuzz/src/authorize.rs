@@ -15,8 +15,8 @@ pub fn check(query: &str) {
             Authorization::Page(error) => {
                 let tags =
                     |error: &AuthorizeError| error.to_html(setting.settings()).matches('<').count();
-                // what was sent adds no tag: with a command, without one, without a value
-                let plain = ["https://h", "http://localhost", "https://h/'", "no URI"]
+                // what was sent adds no tag: with commands, without, without a value
+                let plain = ["https://h", "http://localhost", "https://h/'"]
                     .map(|uri| AuthorizeError::UnlistedRedirectUri { uri: uri.into() });
                 let plain = plain.iter().chain([&AuthorizeError::NoClientId]).map(tags);
                 let with_a_value = tags(&AuthorizeError::NoClientId) + 4;

@@ -1,4 +1,4 @@
-"""python3 check.py BINARIES: holds every page of the documentation against the program."""
+"""python3 check.py BINARIES [--write]: holds every page of the documentation against the program."""
 
 import json
 import re
@@ -8,6 +8,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+import aadsts
 import commands
 from page import Page
 from world import World, tracked
@@ -40,12 +41,12 @@ def links(pages: dict[str, Page]):
 
 
 def snippets(pages: dict[str, Page]):
-    parsers = {"json": json.loads, "toml": tomllib.loads}
+    parsers = {"json": json.loads, "toml": tomllib.loads, "python": lambda text: compile(text, "", "exec")}
     for page in pages.values():
         for block in page.blocks:
             try:
                 parsers.get(block.language, str)(block.text)
-            except ValueError as error:
+            except (SyntaxError, ValueError) as error:
                 yield f"{block}: {error}"
             if block.language in ("", "bash", "shell", "console", "shell-session"):
                 yield f"{block}: say what the block is; commands are `sh`, or `sh tenant` where they need a tenant"
@@ -65,6 +66,15 @@ def options(pages: dict[str, Page], serve: str):
             yield f"{name}: the table lacks the {what} {word}"
         for word in sorted(listed - said):
             yield f"{name}: the table has the {what} {word}, which the program does not know"
+
+
+def codes(binaries: Path, write: bool):
+    page = ROOT / aadsts.PAGE
+    wanted = aadsts.written(page.read_text(), aadsts.table(binaries, ROOT))
+    if write:
+        page.write_text(wanted)
+    elif page.read_text() != wanted:
+        yield f"{aadsts.PAGE}: the table is not what the program says; tests/docs/run --write writes it"
 
 
 def clients(pages: dict[str, Page], binaries: Path):
@@ -121,13 +131,15 @@ def scripts(pages: dict[str, Page], binaries: Path, runner: commands.Runner):
                     yield f"{block}: {fault}"
 
 
-def main(binaries: Path) -> int:
+def main(binaries: Path, write: bool) -> int:
+    stale = list(codes(binaries, write))
     pages = {name: Page(ROOT / name, ROOT) for name in tracked(ROOT) if PAGES.fullmatch(name)}
     with tempfile.TemporaryDirectory() as scratch:
         world = World(binaries, ROOT, Path(scratch))
         try:
             runner = commands.Runner(world, ROOT)
             faults = [
+                *stale,
                 *links(pages),
                 *snippets(pages),
                 *options(pages, help_of(binaries, "serve") or ""),
@@ -147,4 +159,4 @@ def main(binaries: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).resolve()))
+    sys.exit(main(Path(sys.argv[1]).resolve(), "--write" in sys.argv[2:]))

@@ -47,7 +47,8 @@ def flags(block: Block):
     """Each subcommand of mcp-entra with each of its flags."""
     for line in lines(block):
         for subcommand, rest in re.findall(r"\bmcp-entra ([a-z][a-z-]*)([^|;&>)]*)", line):
-            yield subcommand, re.findall(r"(?:^|\s)(--[a-z-]+)", rest)
+            # what stands behind -- is another program's
+            yield subcommand, re.findall(r"(?:^|\s)(--[a-z-]+)", rest.partition(" -- ")[0])
 
 
 class Runner:
@@ -89,11 +90,12 @@ class Runner:
     def serve(self, command: str) -> tuple[str, str | None]:
         """Serves until it is ready, then ends as a platform ends it."""
         address = f"127.0.0.1:{free_port()}"
-        command = re.sub(r" --listen \S+", "", command) + f" --listen {address}"
+        ours = f"exec mcp-entra serve --listen {address} --authority {self.world.authority}"
+        command = re.sub(r" --listen \S+", "", command).replace("mcp-entra serve", ours)
         command = command.replace("http://127.0.0.1:9000/mcp", self.world.upstream)
         log = (self.world.scratch / "serve.log").open("w+")
         process = subprocess.Popen(
-            ["bash", "-c", re.sub(r"\bmcp-entra serve", "exec mcp-entra serve", command)],
+            ["bash", "-c", command],
             cwd=self.world.copy, env=self.world.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )
         try:

@@ -59,11 +59,17 @@ class World:
         (scratch / "home").mkdir()
         (scratch / "secret").write_text("a secret of nobody's\n")
         (self.copy / "mcp-entra-client-secret").write_text("a secret of nobody's\n")
-        self.authority = ""
         self.processes: list[subprocess.Popen] = []
         self.behind = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Behind)
         threading.Thread(target=self.behind.serve_forever, daemon=True).start()
-        entra = self.start([binaries / "entra-stand-in"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # the app registration that the guide makes
+        command = [binaries / "mcp-entra", "app-registration", "--resource", f"{PUBLIC}/mcp", "--client", "cursor"]
+        with (scratch / "application.json").open("w") as file:
+            subprocess.run([*command, "--client-id", CLIENT, "--as", "json"], check=True, stdout=file, stderr=subprocess.DEVNULL)
+        entra = self.start(
+            [binaries / "entra-stand-in", "--application", scratch / "application.json"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )
         self.authority = entra.stdout.readline().decode().strip().removeprefix("authority=")
         self.origin = f"http://127.0.0.1:{free_port()}"
         gateway = self.start([
@@ -83,8 +89,6 @@ class World:
             "HOME": str(self.scratch / "home"),
             "PATH": f"{self.binaries}:{os.environ['PATH']}",
             "NO_COLOR": "1",
-            # what Entra ID is to every command
-            "MCP_ENTRA_AUTHORITY": self.authority,
         }
 
     def start(self, command, **more) -> subprocess.Popen:

@@ -70,6 +70,7 @@ export function pages({ origin, withSecret }) {
     ["unlisted-loopback", 400, redirect("http://127.0.0.1:50123/callback/1a2b3c4d5e6f")],
     ["unlisted-scheme", 400, redirect("com.example.client:/callback")],
     ["unlisted-long", 400, redirect(long)],
+    ["unlisted-too-long", 400, redirect(long + "/x".repeat(99))],
     ["unlisted-odd", 400, redirect("https://client.example/it's")],
     ["unsound", 400, redirect("javascript:alert(1)")],
     ["unsound-long", 400, redirect(`http://${"w".repeat(300)}.example/`)],

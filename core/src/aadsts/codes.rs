@@ -13,12 +13,13 @@ const PLATFORM: &str = "under Authentication, keep https redirect URIs on Web an
     private-scheme ones on Mobile and desktop applications, or say by --platform where they are";
 const NOT_SPA: &str = "under Authentication, move it from Single-page application to Mobile and \
     desktop applications";
-const THROUGH_US: &str = "let the request come through mcp-entra, which puts it right";
+const THROUGH_US: &str = "let the request come through mcp-entra, which puts it right; if it did, \
+    report that as a fault of mcp-entra";
 const NEW_SECRET: &str = "create a new one under Certificates & secrets, and give its Value, not \
-    its Secret ID, as MCP_ENTRA_CLIENT_SECRET";
+    its Secret ID, as MCP_ENTRA_CLIENT_SECRET or in the file of MCP_ENTRA_CLIENT_SECRET_FILE";
 const FEDERATED: &str = "compare issuer, subject and audience under Certificates & secrets > \
     Federated credentials with what the platform issues";
-const SIGN_IN: &str = "the client signs the user in again";
+const SIGN_IN: &str = "sign in again, as the client asks";
 const POLICY: &str = "look the sign-in up under Sign-in logs by its correlation id; its tab \
     Conditional Access names the policy";
 const MANAGED: &str = "use a device that the organisation manages, or let the administrator look \
@@ -26,10 +27,11 @@ const MANAGED: &str = "use a device that the organisation manages, or let the ad
 const OTHER_ACCOUNT: &str = "sign in with an account of this tenant, or invite the user as a guest \
     under Users";
 const CONSENT: &str = "grant admin consent under API permissions";
-const WAIT: &str = "the client tries again after a moment";
+const WAIT: &str = "wait: the client tries again after a moment";
 
 const ADMIN_CONSENT: &str = "az ad app permission admin-consent --id <client-id>";
-const RESET_SECRET: &str = "az ad app credential reset --id <client-id> --append";
+const RESET_SECRET: &str = "az ad app credential reset --id <client-id> --append --query password \
+    --output tsv > mcp-entra-client-secret";
 const CREATE_PRINCIPAL: &str = "az ad sp create --id <client-id>";
 const ENABLE: &str = "az ad sp update --id <client-id> --set accountEnabled=true";
 
