@@ -168,9 +168,10 @@ impl Finding {
     fn filled(&self, text: &str) -> String {
         let mut filled = String::with_capacity(text.len());
         let mut rest = text;
-        while let Some((before, after)) = rest.split_once('{') {
+        while let Some((before, (name, after))) =
+            rest.split_once('{').and_then(|(before, after)| Some((before, after.split_once('}')?)))
+        {
             filled.push_str(before);
-            let Some((name, after)) = after.split_once('}') else { break };
             match self.values.iter().find(|(known, _)| *known == name) {
                 Some((_, value)) => filled.push_str(value),
                 None => filled.push_str(&format!("{{{name}}}")),
@@ -204,7 +205,7 @@ mod tests {
     #[test]
     fn values_are_filled_in_and_not_looked_into() {
         let finding = Finding::of(&KIND).with("one", "{two}").with("two", "2\u{1b}[31m");
-        assert_eq!(finding.title(), "a {two} b 2 [31m {tenantid} one");
+        assert_eq!(finding.title(), "a {two} b 2 [31m {tenantid} {one");
     }
 
     #[test]

@@ -11,7 +11,8 @@ const CHECK: &str =
 
 macro_rules! kinds {
     ($($name:ident = $severity:ident $stage:ident $id:literal { $($field:ident: $value:expr),* $(,)? })+) => {
-        $(pub(crate) static $name: Kind = Kind {
+        $(#[allow(clippy::needless_update, reason = "few kinds have every text")]
+        pub(crate) static $name: Kind = Kind {
             id: $id,
             severity: Severity::$severity,
             stage: Stage::$stage,

@@ -78,6 +78,8 @@ fn show(text: &mut String, finding: &Finding, deployment: Deployment) {
 
 fn clients(text: &mut String, verdict: &Verdict) {
     text.push_str(&format!("\n{}\n", paint(BOLD, "Clients")));
+    let longest = verdict.clients.iter().map(|(client, _)| client.name.chars().count()).max();
+    let column = longest.unwrap_or_default().max(22);
     for (client, fate) in &verdict.clients {
         let (style, word, why) = match fate {
             Fate::Passes => (colour(AnsiColor::Green), "passes", String::new()),
@@ -91,13 +93,13 @@ fn clients(text: &mut String, verdict: &Verdict) {
                 (colour(AnsiColor::Yellow), "unseen", why.to_owned())
             }
         };
-        let lines = wrapped(&why, WIDTH - 38);
+        let lines = wrapped(&why, WIDTH - column - 10);
         let mut lines = lines.iter();
         let first = lines.next().map(String::as_str).unwrap_or_default();
-        let line = format!("  {:<28} {} {first}", client.name, paint(style, word));
+        let line = format!("  {:<column$} {} {first}", client.name, paint(style, word));
         text.push_str(line.trim_end());
         text.push('\n');
-        lines.for_each(|line| text.push_str(&format!("{:38}{line}\n", "")));
+        lines.for_each(|line| text.push_str(&format!("{:1$}{line}\n", "", column + 10)));
     }
 }
 
@@ -176,7 +178,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// A client's name, from its id.
-pub(crate) fn name<'i>(who: &'i str) -> &'i str {
+fn name(who: &str) -> &str {
     match who {
         "*" => "every client",
         "copilot-cli" => "GitHub Copilot CLI",

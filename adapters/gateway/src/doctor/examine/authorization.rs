@@ -75,7 +75,8 @@ pub(crate) fn comes_to_entra(tried: &Authorized) -> bool {
     door(tried).is_some()
         && tried.calls.last().and_then(|call| call.answer.as_ref().ok()).is_some_and(|answer| {
             let location = parameter_of(answer.header("location"), "error_description");
-            answer.status < 400 && entra_error(&answer.text()).or(entra_error(&location)).is_none()
+            answer.status < 400
+                && entra_error(&answer.text()).or_else(|| entra_error(&location)).is_none()
         })
 }
 

@@ -15,19 +15,17 @@ pub(super) fn examine(seen: &Observations) -> Vec<Finding> {
             findings.push(finding.seen(call, problem, "200 or 204 with Access-Control-Allow-*"));
         }
     }
-    let readable = |calls: &[(_, Call)]| {
-        let answered = |call: &&Call| call.document().is_some();
-        calls.iter().map(|(_, call)| call).find(answered).cloned()
-    };
+    let mut protected = seen.protected_resource.iter().map(|(_, call)| call);
+    let mut server = seen.rungs.iter().map(|(_, call)| call);
     let documents = [
-        ("the protected-resource metadata", readable(&unformed(&seen.protected_resource))),
-        ("the authorization server's metadata", readable(&unformed(&seen.rungs))),
+        ("the protected-resource metadata", protected.find(readable)),
+        ("the authorization server's metadata", server.find(readable)),
     ];
     for (what, call) in documents {
         let Some(call) = call else { continue };
         let Ok(answer) = &call.answer else { continue };
         if !allows_origin(answer) {
-            findings.push(not_exposed(what, &call, "Access-Control-Allow-Origin"));
+            findings.push(not_exposed(what, call, "Access-Control-Allow-Origin"));
         }
     }
     if let Some(call) = seen.cross_origin.as_ref().filter(|call| call.status() == Some(401))
@@ -52,8 +50,8 @@ pub(super) fn well(seen: &Observations) -> Option<Finding> {
     Some(Finding::of(&kinds::BROWSERS_OK).seen(call, call.outcome(), ""))
 }
 
-fn unformed<F>(calls: &[(F, Call)]) -> Vec<((), Call)> {
-    calls.iter().map(|(_, call)| ((), call.clone())).collect()
+fn readable(call: &&Call) -> bool {
+    call.document().is_some()
 }
 
 fn not_exposed(what: &str, call: &Call, missing: &str) -> Finding {

@@ -1,6 +1,6 @@
 //! From what was seen to findings: each examination is a function of the observations alone.
 
-use super::finding::{Finding, Severity, Stage};
+use super::finding::{Finding, Severity};
 use super::kinds;
 use super::seen::Observations;
 
@@ -15,6 +15,11 @@ mod token;
 
 pub(crate) use authorization::comes_to_entra;
 
+/// What is to be said of one step.
+type Examination = fn(&Observations) -> Vec<Finding>;
+/// What is said of it where nothing is wrong.
+type Well = fn(&Observations) -> Option<Finding>;
+
 /// Everything that was found, in the order of the walk.
 pub(crate) fn examine(seen: &Observations) -> Vec<Finding> {
     if let [first, ..] = seen.calls.as_slice()
@@ -28,27 +33,20 @@ pub(crate) fn examine(seen: &Observations) -> Vec<Finding> {
         return vec![finding];
     }
     let mut findings = Vec::new();
-    for (stage, examination, well) in [
-        (Stage::Challenge, challenge::examine as fn(&_) -> _, Some(challenge::well as fn(&_) -> _)),
-        (Stage::ProtectedResource, protected_resource::examine, Some(protected_resource::well)),
-        (
-            Stage::AuthorizationServer,
-            authorization_server::examine,
-            Some(authorization_server::well),
-        ),
-        (Stage::Registration, registration::examine, Some(registration::well)),
-        (Stage::Authorization, authorization::examine, Some(authorization::well)),
-        (Stage::Token, token::examine, Some(token::well)),
-        (Stage::Browsers, browsers::examine, Some(browsers::well)),
-    ] {
-        let found: Vec<Finding> = examination(seen);
+    let examinations: [(Examination, Well); 7] = [
+        (challenge::examine, challenge::well),
+        (protected_resource::examine, protected_resource::well),
+        (authorization_server::examine, authorization_server::well),
+        (registration::examine, registration::well),
+        (authorization::examine, authorization::well),
+        (token::examine, token::well),
+        (browsers::examine, browsers::well),
+    ];
+    for (examination, well) in examinations {
+        let found = examination(seen);
         let sound = found.iter().all(|finding| finding.kind.severity > Severity::Warning);
-        debug_assert!(found.iter().all(|finding| finding.kind.stage == stage));
         findings.extend(found);
-        let well: Option<fn(&Observations) -> Option<Finding>> = well;
-        if let Some(well) = well.filter(|_| sound) {
-            findings.extend(well(seen));
-        }
+        findings.extend(if sound { well(seen) } else { None });
     }
     findings
 }
