@@ -372,6 +372,83 @@ async fn bare_entra(issuer: String) -> Server {
 }
 
 #[tokio::test]
+async fn a_facade_written_by_hand_is_told_what_strict_clients_refuse() {
+    let entra = EntraStandIn::builder().signed_out().start().await.expect("it starts");
+    let base = format!("{}/{}", entra.authority(), entra.tenant());
+    let server = facade_by_hand(base).await;
+
+    let said = doctor_at(&server.url("/mcp"), &["--client", "cursor,codex"]).await;
+
+    assert_eq!(said.status, Some(1));
+    assert_eq!(said.report["deployment"], "other");
+    let faults = said.ids("fault");
+    for id in ["issuer-differs", "scope-bare", "path-inserted-metadata-missing"] {
+        assert!(faults.contains(&id), "{id} in {faults:?}");
+    }
+    let warnings = said.ids("warning");
+    for id in ["refresh-token-missing", "registration-status", "registration-without-refresh"] {
+        assert!(warnings.contains(&id), "{id} in {warnings:?}");
+    }
+    assert_eq!(said.fate("codex"), "fails");
+}
+
+/// What the usual hundred lines do: Entra's document with two endpoints of its own, a registration
+/// that is answered with 200, and an authorization request that loses `resource` and nothing else.
+async fn facade_by_hand(entra: String) -> Server {
+    Server::start(move |request: Request<Incoming>| {
+        let entra = entra.clone();
+        async move {
+            let host = request.headers()["host"].to_str().unwrap_or_default().to_owned();
+            let origin = format!("http://{host}");
+            let json = |document: Value| {
+                let mut answer = text(StatusCode::OK, document.to_string())?;
+                let json = "application/json".parse().expect("a value");
+                answer.headers_mut().insert("content-type", json);
+                Ok(answer)
+            };
+            match request.uri().path() {
+                "/mcp" => {
+                    let mut answer = text(StatusCode::UNAUTHORIZED, "")?;
+                    let challenge = format!(
+                        "Bearer resource_metadata=\"{origin}/.well-known/oauth-protected-resource\", \
+                         scope=\"access_as_user\""
+                    );
+                    let headers = answer.headers_mut();
+                    headers.insert("www-authenticate", challenge.parse().expect("a value"));
+                    Ok(answer)
+                }
+                "/.well-known/oauth-protected-resource" => json(json!({
+                    "resource": format!("{origin}/mcp"), "authorization_servers": [origin],
+                })),
+                "/.well-known/oauth-authorization-server" => json(json!({
+                    "issuer": format!("{entra}/v2.0"),
+                    "authorization_endpoint": format!("{origin}/authorize"),
+                    "token_endpoint": format!("{entra}/oauth2/v2.0/token"),
+                    "registration_endpoint": format!("{origin}/register"),
+                    "response_types_supported": ["code"],
+                    "code_challenge_methods_supported": ["S256"],
+                })),
+                "/register" => json(json!({
+                    "client_id": EXAMPLE_CLIENT, "grant_types": ["authorization_code"],
+                    "redirect_uris": ["http://localhost:8787/callback"],
+                })),
+                "/authorize" => {
+                    let query = request.uri().query().unwrap_or_default();
+                    let kept = query.split('&').filter(|pair| !pair.starts_with("resource="));
+                    let query = kept.collect::<Vec<_>>().join("&");
+                    let mut answer = text(StatusCode::FOUND, "")?;
+                    let location = format!("{entra}/oauth2/v2.0/authorize?{query}");
+                    answer.headers_mut().insert("location", location.parse().expect("a value"));
+                    Ok(answer)
+                }
+                _ => text(StatusCode::NOT_FOUND, ""),
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
 async fn an_open_server_a_redirect_and_a_broken_challenge_are_told_apart() {
     for (path, id) in [
         ("/open", "anonymous-allowed"),

@@ -32,7 +32,7 @@ pub(crate) fn examine(seen: &Observations) -> Vec<Finding> {
             .seen(first, reason.to_string(), "an answer");
         return vec![finding];
     }
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = Vec::new();
     let examinations: [(Examination, Well); 7] = [
         (challenge::examine, challenge::well),
         (protected_resource::examine, protected_resource::well),
