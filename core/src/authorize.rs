@@ -438,7 +438,7 @@ mod tests {
         let unlisted = page(&query(&[("redirect_uri", "https://attacker.example/<cb>")]));
         assert!(matches!(unlisted, AuthorizeError::UnsoundRedirectUri { .. }));
         let unlisted = page(&query(&[("redirect_uri", "https://attacker.example/cb")]));
-        assert!(unlisted.to_html().contains("https://attacker.example/cb"));
+        assert!(unlisted.to_html(&settings()).contains("https://attacker.example/cb"));
     }
 
     proptest! {

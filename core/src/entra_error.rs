@@ -7,8 +7,10 @@
 use serde_json::Value;
 
 use crate::aadsts::{self, Aadsts, Action};
+use crate::explanation;
 use crate::json::Members;
 use crate::oauth_error::{ErrorCode, describable};
+use crate::settings::Settings;
 
 /// What Entra said when it refused a token request.
 #[derive(Debug)]
@@ -39,9 +41,8 @@ impl<'a> EntraError<'a> {
         Some(Self { members, error, description, codes })
     }
 
-    /// The last code is the closest to the cause: `AADSTS70002: … AADSTS54005: …`.
     fn known(&self) -> Option<&'static Aadsts> {
-        self.codes.iter().rev().find_map(|&code| aadsts::explain(code))
+        aadsts::explain_last(&self.codes)
     }
 
     /// Whether the client credential was missing where Entra wants one.
@@ -77,13 +78,15 @@ impl<'a> EntraError<'a> {
         }
     }
 
-    /// Entra's own members with our `error`, and its text followed by the explanation.
-    pub(crate) fn to_bytes(&self, error: &str) -> bytes::Bytes {
+    /// Entra's own members with our `error`, its text followed by the explanation, and the page
+    /// that has all of it, Entra's own included.
+    pub(crate) fn to_bytes(&self, error: &str, settings: &Settings) -> bytes::Bytes {
         let mut members = self.members.clone();
         members.set("error", &error);
         let mut description = describable(&self.description);
         if let Some(known) = self.known() {
             description.push_str(&format!(" [mcp-entra: {}; {}]", known.cause, known.mend));
+            members.set("error_uri", &explanation::url(known.code, settings));
         }
         members.set("error_description", &description);
         members.to_bytes()
@@ -117,6 +120,7 @@ pub(crate) enum Meaning<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::Options;
 
     fn meaning(body: &str) -> String {
         match EntraError::parse(body.as_bytes()).unwrap().meaning() {
@@ -155,18 +159,26 @@ mod tests {
 
     #[test]
     fn entras_text_is_kept_and_the_explanation_follows() {
-        let body = r#"{"error":"invalid_client","error_description":"AADSTS7000222: The provided client secret keys are expired.\r\nTrace ID: t","error_codes":[7000222],"trace_id":"t","correlation_id":"c","timestamp":"now"}"#;
+        let body = r#"{"error":"invalid_client","error_description":"AADSTS7000222: The provided client secret keys are expired.\r\nTrace ID: t","error_codes":[7000222],"trace_id":"t","correlation_id":"c","timestamp":"now","error_uri":"https://login.microsoftonline.com/error?code=7000222"}"#;
         let error = EntraError::parse(body.as_bytes()).unwrap();
-        let answer: Value = serde_json::from_slice(&error.to_bytes("server_error")).unwrap();
+        let settings = Settings::parse(&Options {
+            resource: "https://mcp.example.com/mcp".into(),
+            tenant: "contoso.com".into(),
+            client_id: "99999999-8888-4777-8666-555555555555".into(),
+            ..Options::default()
+        });
+        let answer = error.to_bytes("server_error", &settings.unwrap());
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
         assert_eq!(answer["error"], "server_error");
         assert_eq!(answer["correlation_id"], "c");
+        assert_eq!(answer["error_uri"], "https://mcp.example.com/oauth/error?code=7000222");
         assert_eq!(
             answer["error_description"],
-            "AADSTS7000222: The provided client secret keys are expired. Trace ID: t [mcp-entra: the client secret has expired; create a new one under Certificates & secrets]"
+            "AADSTS7000222: The provided client secret keys are expired. Trace ID: t [mcp-entra: the client secret has expired; create a new one under Certificates & secrets, and give its Value, not its Secret ID, as MCP_ENTRA_CLIENT_SECRET or in the file of MCP_ENTRA_CLIENT_SECRET_FILE]"
         );
         assert_eq!(
             error.reason(),
-            "Entra ID answered invalid_client AADSTS7000222: the client secret has expired; create a new one under Certificates & secrets (trace id t, correlation id c)"
+            "Entra ID answered invalid_client AADSTS7000222: the client secret has expired; create a new one under Certificates & secrets, and give its Value, not its Secret ID, as MCP_ENTRA_CLIENT_SECRET or in the file of MCP_ENTRA_CLIENT_SECRET_FILE (trace id t, correlation id c)"
         );
     }
 }

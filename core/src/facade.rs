@@ -16,6 +16,8 @@ use crate::challenge::{Challenge, ChallengeError};
 use crate::discovery::{Discovery, DiscoveryError};
 use crate::error_page;
 use crate::exchange::{Authenticating, BodyPurpose, Context, Load, Passing, ReadBody, Step};
+use crate::explanation::{self, EXPLANATION_PAGE};
+use crate::front_page::{front_page, wants_page};
 use crate::oauth_error::{ErrorCode, OAuthError};
 use crate::operation::{OperationRule, Operations};
 use crate::platform::Trust;
@@ -41,6 +43,7 @@ struct Shared {
     resource_metadata: String,
     required: String,
     challenge: HeaderValue,
+    front_page: Bytes,
     routes: Vec<(String, Route)>,
 }
 
@@ -48,6 +51,7 @@ struct Shared {
 enum Route {
     AuthorizationServer,
     Authorize,
+    Explanation,
     ProtectedResource,
     Register,
     Token,
@@ -83,6 +87,7 @@ impl Facade {
             resource_metadata,
             required,
             challenge,
+            front_page: front_page(&settings).into(),
             routes,
             settings,
         }))
@@ -119,6 +124,10 @@ impl Facade {
             (Route::Authorize, "GET" | "HEAD") => {
                 Step::Respond(self.authorize(head.uri.query().unwrap_or_default()))
             }
+            (Route::Explanation, "GET" | "HEAD") => Step::Respond(explanation::page(
+                head.uri.query().unwrap_or_default(),
+                self.settings(),
+            )),
             (Route::Register, "POST") => read(BodyPurpose::Registration(cx.now)),
             (Route::Token, "POST") => {
                 read(BodyPurpose::Token(head.headers.get(CONTENT_TYPE).cloned()))
@@ -172,7 +181,7 @@ impl Facade {
             Route::Authorize => Some(SignInEndpoint::Authorize),
             Route::Register => Some(SignInEndpoint::Register),
             Route::Token => Some(SignInEndpoint::Token),
-            Route::AuthorizationServer | Route::ProtectedResource => None,
+            Route::AuthorizationServer | Route::Explanation | Route::ProtectedResource => None,
         }
     }
 
@@ -193,6 +202,12 @@ impl Facade {
         };
         *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
         response::retry_after(response, wait)
+    }
+
+    /// A page for a person who opens an address near the protected resource in a browser, for
+    /// whoever has nothing else to show there.
+    pub fn front_page(&self) -> Response<Bytes> {
+        response::page(StatusCode::OK, self.0.front_page.clone())
     }
 
     /// Every path that is ours, for routers that want to know beforehand.
@@ -240,7 +255,8 @@ impl Facade {
             Authorization::Entra { location } => (location, None),
             Authorization::Client { location, error } => (location, Some(error.to_string())),
             Authorization::Page(error) => {
-                let mut page = response::page(StatusCode::BAD_REQUEST, error.to_html());
+                let mut page =
+                    response::page(StatusCode::BAD_REQUEST, error.to_html(self.settings()));
                 page.extensions_mut().insert(Reason(error.to_string()));
                 return page;
             }
@@ -261,7 +277,7 @@ impl Facade {
             Err(Twice) => return self.malformed("the request has two Authorization headers"),
         };
         let Some((authorization, token)) = authorization.and_then(|v| Some((v, bearer(v)?))) else {
-            return Step::Respond(self.challenge());
+            return Step::Respond(self.challenge(headers));
         };
         if let Some(known) = &cx.remembered {
             let key_is_there =
@@ -282,7 +298,7 @@ impl Facade {
     fn easy_auth(&self, headers: &HeaderMap, reads_body: bool) -> Step {
         match one(headers, &HeaderName::from_static(CLIENT_PRINCIPAL)) {
             Err(Twice) => self.malformed("the request has two X-MS-CLIENT-PRINCIPAL headers"),
-            Ok(None) => Step::Respond(self.challenge()),
+            Ok(None) => Step::Respond(self.challenge(headers)),
             Ok(Some(value)) => match Principal::from_easy_auth(value.as_bytes()) {
                 Err(error) => Step::Respond(self.refuse(
                     ChallengeError::InvalidToken,
@@ -377,8 +393,15 @@ impl Facade {
         Step::Respond(self.refuse(ChallengeError::InvalidRequest, text, &self.0.required))
     }
 
-    fn challenge(&self) -> Response<Bytes> {
-        let mut response = response::empty(StatusCode::UNAUTHORIZED);
+    /// The same for everybody, and readable for a person who came with a browser.
+    fn challenge(&self, headers: &HeaderMap) -> Response<Bytes> {
+        let mut response = if wants_page(headers) {
+            let mut page = response::page(StatusCode::UNAUTHORIZED, self.0.front_page.clone());
+            response::allow_any_origin(page.headers_mut());
+            page
+        } else {
+            response::empty(StatusCode::UNAUTHORIZED)
+        };
         response.headers_mut().insert(WWW_AUTHENTICATE, self.0.challenge.clone());
         response
     }
@@ -457,6 +480,7 @@ fn routes(resource_path: &str) -> Vec<(String, Route)> {
         routes.push((endpoint.into(), route));
         routes.push((endpoint.trim_start_matches("/oauth").into(), route));
     }
+    routes.push((EXPLANATION_PAGE.into(), Route::Explanation));
     routes.retain(|(path, _)| path != resource_path);
     routes
 }

@@ -70,11 +70,16 @@ pub const KNOWN_CLIENTS: &[KnownClient] = &[
         "Claude Code",
         &["http://localhost/callback", "http://127.0.0.1/callback"],
     ),
-    client("cline", "Cline", &["http://127.0.0.1/mcp/oauth/callback"]).at_port(1456),
+    client("cline", "Cline", &["http://127.0.0.1/mcp/oauth/callback"])
+        .at_port(1456)
+        .noting("where its port 1456 is taken, it takes one of those up to 1461"),
     client("codex", "Codex", &[]).noting(
         "its redirect URI, http://127.0.0.1:<port>/callback/…, has a path of its own for each \
          server, which the refusal shows",
     ),
+    client("copilot-cli", "GitHub Copilot CLI", &["http://127.0.0.1/"]),
+    client("copilot-intellij", "GitHub Copilot for IntelliJ", &["http://127.0.0.1/callback"])
+        .at_port(33428),
     client("copilot-studio", "Copilot Studio", &[]).noting(
         "each connector has a redirect URI of its own, \
          https://global.consent.azure-apim.net/redirect/…, which Copilot Studio shows",

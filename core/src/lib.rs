@@ -50,7 +50,8 @@
 //! facade                  the one door: head of a request -> Step
 //! exchange                the effects and their continuations
 //! access_token  authorization_server  authorize  challenge  protected_resource  registration  token
-//! settings  discovery  key_set  entra_error      what the translations know
+//! entra_error  error_page  explanation  front_page      what clients and people are told
+//! settings  discovery  key_set                   what the translations know
 //! authority  resource  operation  principal  redirect_uri  scope  aadsts  form  oauth_error
 //! known_client            the clients that are known, as data
 //! ```
@@ -73,8 +74,10 @@ pub mod discovery;
 mod entra_error;
 mod error_page;
 pub mod exchange;
+pub mod explanation;
 mod facade;
 pub mod form;
+mod front_page;
 mod guid;
 mod json;
 pub mod key_set;
@@ -84,6 +87,7 @@ mod oauth2;
 pub mod oauth_error;
 pub mod operation;
 mod options;
+mod page;
 mod platform;
 pub mod principal;
 pub mod protected_resource;

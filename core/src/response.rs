@@ -59,8 +59,8 @@ pub(crate) fn redirect(location: HeaderValue) -> Response<Bytes> {
 }
 
 /// A page for a person, which nothing may run in or frame.
-pub(crate) fn page(status: StatusCode, html: String) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(html));
+pub(crate) fn page(status: StatusCode, html: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(html.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));

@@ -231,6 +231,11 @@ impl Settings {
         &self.redirect_policy
     }
 
+    /// Which redirect URIs are on the Web platform.
+    pub fn platform(&self) -> Platform {
+        self.platform
+    }
+
     /// Whether a client that insists on a secret is given a placeholder.
     pub fn issues_client_secret(&self) -> bool {
         self.issue_client_secret
@@ -317,10 +322,6 @@ impl Settings {
 
     pub(crate) fn client_secret(&self) -> Option<&ClientSecret> {
         self.client_secret.as_ref()
-    }
-
-    pub(crate) fn platform(&self) -> Platform {
-        self.platform
     }
 }
 

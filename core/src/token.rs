@@ -161,7 +161,7 @@ impl TokenRequest {
             self.credential = Credential::Attached;
             return TokenStep::Send(self);
         }
-        TokenStep::Respond(refusal(&error, &answer))
+        TokenStep::Respond(refusal(&error, &answer, settings))
     }
 
     /// The body for the client: Entra's, with the scope in the client's words.
@@ -213,7 +213,11 @@ impl fmt::Debug for TokenStep {
 }
 
 /// Entra's refusal in terms that an OAuth client acts on rightly.
-fn refusal(error: &EntraError<'_>, answer: &Response<Bytes>) -> Response<Bytes> {
+fn refusal(
+    error: &EntraError<'_>,
+    answer: &Response<Bytes>,
+    settings: &Settings,
+) -> Response<Bytes> {
     let status = answer.status();
     let busy = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
     let (code, status) = match error.meaning() {
@@ -224,7 +228,7 @@ fn refusal(error: &EntraError<'_>, answer: &Response<Bytes>) -> Response<Bytes> 
         Meaning::Is(code) => (code.as_str(), code.status()),
         Meaning::AsEntraSays(code) => (code, StatusCode::BAD_REQUEST),
     };
-    let mut response = response::json(status, error.to_bytes(code));
+    let mut response = response::json(status, error.to_bytes(code, settings));
     keep_retry_after(&mut response, answer);
     response.extensions_mut().insert(Reason(error.reason()));
     response

@@ -5,10 +5,13 @@
 
 mod harness;
 
+mod app_registration;
 mod callers;
 #[cfg(unix)]
 mod child;
+mod doctor;
 mod documents;
+mod explained;
 mod fault_table;
 mod faults;
 #[cfg(unix)]

@@ -3,6 +3,7 @@
 //!
 //! | | |
 //! |---|---|
+//! | `entra_options` | the flags and variables that `serve` and `app-registration` share |
 //! | `options` | the flags and variables of `serve`, checked as a whole |
 //! | `limits` | the flags and variables of what clients may cost |
 //! | `azure` | what Azure's platforms say of themselves, for options that were left out |
@@ -11,6 +12,9 @@
 //! | `child` | the MCP server behind, where the gateway starts it |
 //! | `proxy`, `paced_body` | the way to the MCP server |
 //! | `rate_limit` | how often one address may ask |
+//! | `app_registration` | what the app registration has to be, and whether it is |
+//! | `explain` | what an error of Entra's means, for a terminal |
+//! | `doctor` | what is wrong with a sign-in, and what mends it |
 //! | `demo` | the whole path on loopback, with a stand-in for Entra ID |
 
 use std::process::ExitCode;
@@ -18,11 +22,15 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+mod app_registration;
 mod azure;
 mod child;
 #[cfg(feature = "demo")]
 mod demo;
+mod doctor;
 mod easy_auth;
+mod entra_options;
+mod explain;
 mod limits;
 mod options;
 mod paced_body;
@@ -38,11 +46,17 @@ struct Cli {
     command: Command,
 
     /// How the log is written to standard error
-    #[arg(long, env = "MCP_ENTRA_LOG_FORMAT", default_value = "text", global = true)]
+    #[arg(
+        long,
+        env = "MCP_ENTRA_LOG_FORMAT",
+        default_value = "text",
+        global = true,
+        display_order = 1000
+    )]
     log_format: LogFormat,
 
     /// What is logged: error, warn, info, debug, or a filter such as mcp_entra_driver=debug
-    #[arg(long, env = "MCP_ENTRA_LOG", global = true, value_name = "FILTER")]
+    #[arg(long, env = "MCP_ENTRA_LOG", global = true, display_order = 1001, value_name = "FILTER")]
     log: Option<String>,
 }
 
@@ -57,6 +71,12 @@ enum Command {
         #[arg(last = true)]
         command: Vec<String>,
     },
+    /// Print what the app registration in Entra ID has to be, or check one that exists
+    AppRegistration(Box<app_registration::AppRegistrationOptions>),
+    /// Say what an error of Entra's, such as AADSTS50011, means here and what mends it
+    Explain(explain::ExplainOptions),
+    /// Find out why clients cannot sign in to an MCP server, whoever made it
+    Doctor(Box<doctor::DoctorOptions>),
     /// Walk through a whole sign-in on this machine, without Entra ID
     #[cfg(feature = "demo")]
     Demo(demo::DemoOptions),
@@ -77,6 +97,8 @@ async fn main() -> ExitCode {
         Command::Serve(_) => "info",
         #[cfg(target_os = "linux")]
         Command::Behind { .. } => "off",
+        Command::AppRegistration(_) | Command::Doctor(_) => "off",
+        Command::Explain(_) => "off",
         #[cfg(feature = "demo")]
         Command::Demo(_) => "off",
     };
@@ -85,6 +107,9 @@ async fn main() -> ExitCode {
         Command::Serve(options) => serve(*options).await,
         #[cfg(target_os = "linux")]
         Command::Behind { command } => child::become_command(&command),
+        Command::AppRegistration(options) => app_registration::run(&options),
+        Command::Doctor(options) => doctor::run(*options).await,
+        Command::Explain(options) => explain::run(&options),
         #[cfg(feature = "demo")]
         Command::Demo(options) => demo::run(options).await,
     }

@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::azure::{self, Derived};
 use crate::easy_auth;
+use crate::entra_options::{EntraOptions, named, sentences, words};
 use crate::limits::{LimitOptions, Limits};
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -39,16 +40,6 @@ pub(crate) struct ServeOptions {
     )]
     listen: String,
 
-    /// Public URL of the MCP endpoint, such as https://mcp.example.com/mcp; its origin is the issuer
-    #[arg(
-        long,
-        env = "MCP_ENTRA_RESOURCE",
-        default_value = "",
-        hide_default_value = true,
-        value_name = "URL"
-    )]
-    resource: String,
-
     /// The MCP server behind, such as http://127.0.0.1:9000/mcp. With a COMMAND port 0 takes a free one
     /// [default with a COMMAND: http://127.0.0.1:0/mcp]
     #[arg(
@@ -60,53 +51,8 @@ pub(crate) struct ServeOptions {
     )]
     upstream: String,
 
-    /// Tenant GUID or domain, organizations, common or consumers
-    #[arg(long, env = "MCP_ENTRA_TENANT", default_value = "", hide_default_value = true)]
-    tenant: String,
-
-    /// Application (client) ID of the app registration
-    #[arg(
-        long,
-        env = "MCP_ENTRA_CLIENT_ID",
-        default_value = "",
-        hide_default_value = true,
-        value_name = "GUID"
-    )]
-    client_id: String,
-
-    /// Where a client secret is set: which redirect URIs are on the Web platform and need it.
-    /// auto: https is Web, loopback and private schemes are Mobile and desktop; or web, native
-    #[arg(long, env = "MCP_ENTRA_PLATFORM", default_value = "auto")]
-    platform: String,
-
-    /// Scopes that every call needs, separated by spaces, as "Expose an API" names them
-    #[arg(long, env = "MCP_ENTRA_SCOPE", default_value = mcp_entra_core::DEFAULT_SCOPE, value_name = "SCOPES")]
-    scope: String,
-
-    /// Application ID URI of the API [default: api://<client-id>]
-    #[arg(
-        long,
-        env = "MCP_ENTRA_APP_ID_URI",
-        default_value = "",
-        hide_default_value = true,
-        value_name = "URI"
-    )]
-    app_id_uri: String,
-
-    /// Origin of the Microsoft cloud [default: https://login.microsoftonline.com]
-    #[arg(
-        long,
-        env = "MCP_ENTRA_AUTHORITY",
-        default_value = "",
-        hide_default_value = true,
-        value_name = "URL"
-    )]
-    authority: String,
-
-    /// Redirect URI beside those of the known clients; repeat it, or separate by white space. A
-    /// loopback address without a port stands for every port
-    #[arg(long = "redirect-uri", env = "MCP_ENTRA_REDIRECT_URIS", value_name = "URI")]
-    redirect_uris: Vec<String>,
+    #[command(flatten)]
+    entra: EntraOptions,
 
     /// Give clients that insist on a secret (Microsoft 365 Copilot) a placeholder; it is never the
     /// real one and opens nothing
@@ -124,18 +70,6 @@ pub(crate) struct ServeOptions {
     /// A scope that includes others, as mcp.write=mcp.read; repeat it
     #[arg(long = "scope-implies", env = "MCP_ENTRA_SCOPE_IMPLIES", value_name = "SCOPE=SCOPES")]
     scope_implies: Vec<String>,
-
-    /// What an operation needs beside --scope, as tools/call:delete_*=mcp.write; repeat it
-    #[arg(
-        long = "operation-scope",
-        env = "MCP_ENTRA_OPERATION_SCOPES",
-        value_name = "OPERATION=SCOPES"
-    )]
-    operation_scopes: Vec<String>,
-
-    /// App role with which an application may call without a user; repeat it [default: none may]
-    #[arg(long = "app-role", env = "MCP_ENTRA_APP_ROLES", value_name = "ROLE")]
-    app_roles: Vec<String>,
 
     /// Seconds by which clocks may differ, 300 at most
     #[arg(long, env = "MCP_ENTRA_CLOCK_SKEW", default_value_t = mcp_entra_core::MAX_CLOCK_SKEW, value_name = "SECONDS")]
@@ -218,39 +152,21 @@ impl ServeOptions {
                 Err(fault) => faults.push(fault),
             }
         }
-        let words = |list: &[String]| -> Vec<String> {
-            list.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect()
-        };
         let limits = self.limits.check(&mut faults);
         let settings = Settings::parse(&Options {
-            resource: self.resource,
-            tenant: self.tenant,
-            client_id: self.client_id,
             client_secret,
-            platform: self.platform,
-            scopes: self.scope.split_whitespace().map(str::to_owned).collect(),
-            app_id_uri: self.app_id_uri,
-            authority: self.authority,
-            redirect_uris: words(&self.redirect_uris),
             issue_client_secret: self.issue_client_secret,
             allowed_tenants: words(&self.allowed_tenants),
             audiences: words(&self.audiences),
             scope_implies: words(&self.scope_implies),
-            operation_scopes: words(&self.operation_scopes),
-            app_roles: words(&self.app_roles),
             clock_skew: Some(self.clock_skew),
             // what is too short is told already
             max_message_length: Some(limits.message_length.max(1)),
             trust: self.trust,
             forward_token: self.forward_token,
+            ..self.entra.options()
         })
-        .map_err(|error| {
-            for fault in error.faults() {
-                let text = fault.to_string();
-                let rest = text.strip_prefix(fault.option()).unwrap_or(&text);
-                faults.push(format!("{}{rest}", named(fault.option())));
-            }
-        });
+        .map_err(|error| faults.extend(sentences(&error)));
         match (listen, upstream, settings, envelope) {
             (Ok(listen), Ok(upstream), Ok(settings), Ok(envelope)) if faults.is_empty() => {
                 let command = self.command;
@@ -276,11 +192,11 @@ impl ServeOptions {
         let mut derived = azure::derive(|name| std::env::var(name).ok(), &self.upstream);
         derived.retain(|known| {
             let option = match known.option {
-                "authority" => &mut self.authority,
-                "client-id" => &mut self.client_id,
+                "authority" => &mut self.entra.authority,
+                "client-id" => &mut self.entra.client_id,
                 "listen" => &mut self.listen,
-                "resource" => &mut self.resource,
-                _ => &mut self.tenant,
+                "resource" => &mut self.entra.resource,
+                _ => &mut self.entra.tenant,
             };
             let left_out = option.is_empty();
             if left_out {
@@ -350,16 +266,4 @@ fn envelope(name: &str, listen: Option<&SocketAddr>) -> Result<Option<FunctionNa
     name.parse()
         .map(Some)
         .map_err(|error| fault(&format!("{error}; give the name of the folder with function.json")))
-}
-
-/// The flag and the variable of an option, for a message.
-pub(crate) fn named(option: &str) -> String {
-    let plural =
-        ["redirect-uri", "allowed-tenant", "audience", "operation-scope", "app-role", "rate-limit"];
-    let s = if plural.contains(&option) { "S" } else { "" };
-    let variable = format!("MCP_ENTRA_{}{s}", option.to_ascii_uppercase().replace('-', "_"));
-    match option {
-        "client-secret" => variable,
-        _ => format!("--{option} ({variable})"),
-    }
 }

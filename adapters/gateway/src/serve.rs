@@ -77,14 +77,17 @@ impl Gateway {
     pub(crate) async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let Self { driver, proxy, accepting, envelope, rates, limits } = self;
         let behind = {
-            let accepting = accepting.clone();
+            let (facade, accepting) = (driver.facade().clone(), accepting.clone());
             service_fn(move |request: Request<PassedBody<RequestBody>>| {
-                let (proxy, accepting) = (proxy.clone(), accepting.clone());
+                let (proxy, facade) = (proxy.clone(), facade.clone());
+                let accepting = accepting.clone();
                 async move {
                     // the driver alone says who calls, and nobody passes without
                     if request.extensions().get::<Arc<Principal>>().is_none() {
-                        let text = "nothing is served at this path\n";
-                        return Ok::<_, Infallible>(answer(StatusCode::NOT_FOUND, text));
+                        return Ok::<_, Infallible>(match request.uri().path() {
+                            "/" => facade.front_page().map(|page| Either::Left(page.into())),
+                            _ => answer(StatusCode::NOT_FOUND, "nothing is served at this path\n"),
+                        });
                     }
                     match accepting {
                         Some(accepting) if !accepting.within(START).await => Ok(later()),

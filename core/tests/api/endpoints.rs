@@ -73,6 +73,67 @@ fn the_browsers_endpoint_is_for_get_and_head() {
 }
 
 #[test]
+fn an_error_of_entras_is_explained_to_whoever_asks() {
+    for path in ["/oauth/error", "/oauth/error?code=50011", "/oauth/error?code=%3Cscript%3E"] {
+        for method in METHODS {
+            let response = run(&options(), method, path).response();
+            match method {
+                "GET" | "HEAD" => {
+                    assert_eq!(response.status(), 200);
+                    is_a_page(&response);
+                    assert_eq!(response.headers()["cache-control"], "public, max-age=3600");
+                }
+                "OPTIONS" => assert_eq!(response.status(), 204),
+                _ => assert_eq!(response.status(), 405, "{method} {path}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_browser_sees_a_page_with_the_challenge_and_clients_see_the_challenge() {
+    let driver = Driver::new(&options());
+    let ask = |accept: Option<&str>| {
+        let mut request = Request::get("/mcp");
+        if let Some(accept) = accept {
+            request = request.header("accept", accept);
+        }
+        driver.run(request.body("").unwrap()).response()
+    };
+    let bare = ask(None);
+    assert!(bare.body().is_empty());
+    let browsers = [
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8",
+        "Text/HTML;q=0.9",
+    ];
+    for accept in browsers {
+        let page = ask(Some(accept));
+        is_a_page(&page);
+        assert!(String::from_utf8_lossy(page.body()).contains("https://mcp.example.com/mcp"));
+        assert_eq!(page.status(), bare.status());
+        for (name, value) in bare.headers() {
+            assert_eq!(page.headers().get(name), Some(value), "{name}");
+        }
+    }
+    let clients = ["application/json, text/event-stream", "text/event-stream", "*/*", "text/*"];
+    for accept in clients {
+        let response = ask(Some(accept));
+        assert_eq!(response.status(), bare.status());
+        assert_eq!((response.headers(), response.body()), (bare.headers(), bare.body()));
+    }
+}
+
+fn is_a_page(response: &Response<bytes::Bytes>) {
+    assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+    let policy = response.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'unsafe-inline'"), "{policy}");
+    assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("script-src"));
+    assert_eq!(response.headers()["referrer-policy"], "no-referrer");
+    assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+    assert!(!String::from_utf8_lossy(response.body()).contains("<script"));
+}
+
+#[test]
 fn the_clients_endpoints_are_for_post() {
     for path in ["/oauth/register", "/register", "/oauth/token", "/token"] {
         for method in METHODS {

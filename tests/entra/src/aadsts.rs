@@ -67,7 +67,8 @@ macro_rules! codes {
             suberror: "", challenges: false,
         }$(.$with($($argument)?))*;)+
 
-        /// Every code, in the order of the numbers' first digits.
+        /// Every code: those with rules of their own, then those that a test can only order, whose OAuth error and
+        /// status are `[unsure]` where their own line does not say.
         pub static CODES: &[&Aadsts] = &[$($name),+];
     };
 }
@@ -221,6 +222,82 @@ codes! {
     ADMIN_CONSENT = 90094, "consent_required", 400, [Page, Token], "An administrator of {tenant} has set a policy that prevents you from granting {app} the permissions it is requesting. Contact an administrator of {tenant}, who can grant permissions to this application on your behalf.";
     /// The same where the tenant lets users ask their admin. [doc]
     ADMIN_REQUEST = 90095, "consent_required", 400, [Page, Token], "Admin consent is required for the permissions requested by this application. An admin consent request may be sent to the admin.";
+    /// Several sessions, none of which may be used. [doc]
+    SESSION_SELECTION = 16000, "interaction_required", 400, [Redirect, Token], "User account '{user}' from identity provider '{idp}' does not exist in tenant '{tenant}' and cannot access the application '{client}'({app}) in that tenant. The account needs to be added as an external user in the tenant first. Sign out and sign in again with a different Azure Active Directory user account.";
+    /// Unknown scope on the token endpoint. [doc]
+    SCOPE_UNKNOWN = 28002, "invalid_request", 400, [Token], "Provided value for the input parameter scope '{scope}' is not valid when requesting an access token. Please specify a valid scope.";
+    /// The API is disabled. [doc]
+    RESOURCE_DISABLED = 50001, "invalid_resource", 400, [Redirect, Token], "The resource '{resource}' is disabled or does not exist. Check your app's code to ensure that you have specified the exact resource URL for the resource you are trying to access.";
+    /// The credential is wrong. [doc]
+    CREDENTIAL_WRONG = 50012, "invalid_client", 401, [Token], "Authentication failed.";
+    /// No such account. [doc]
+    NO_SUCH_USER = 50034, "invalid_grant", 400, [Page, Token], "The user account {EmailHidden} does not exist in the {tenant} directory. To sign into this application, the account must be added to the directory.";
+    /// Locked, or from a blocked address. [doc]
+    LOCKED = 50053, "invalid_grant", 400, [Page, Token], "The account is locked, you've tried to sign in too many times with an incorrect user ID or password.";
+    /// The password is expired. [doc]; suberror [src MSAL.js]
+    PASSWORD_EXPIRED = 50055, "invalid_grant", 400, [Page, Token], "The password is expired.", with_suberror("user_password_expired");
+    /// The account is disabled. [doc]
+    DISABLED = 50057, "invalid_grant", 400, [Page, Token], "The user account is disabled.";
+    /// MFA registration, interactively. [doc]
+    MFA_ENROLMENT_INTERRUPT = 50072, "interaction_required", 400, [Redirect, Token], "Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in multi-factor authentication to access '{resource}'.", with_suberror("basic_action");
+    /// MFA was not passed. [doc]
+    MFA_NOT_PASSED = 50074, "interaction_required", 400, [Redirect, Token], "Strong Authentication is required.", with_suberror("basic_action");
+    /// MFA has expired. [doc]
+    MFA_EXPIRED = 50078, "invalid_grant", 400, [Redirect, Token], "Presented multi-factor authentication has expired due to policies configured by your administrator, you must refresh your multi-factor authentication to access '{resource}'.", with_suberror("basic_action"), with_challenge();
+    /// Device authentication. [doc]
+    DEVICE_REQUIRED = 50097, "interaction_required", 400, [Redirect, Token], "Device authentication is required.", with_suberror("message_only");
+    /// Wrong password. [doc]
+    WRONG_PASSWORD = 50126, "invalid_grant", 400, [Page, Token], "Error validating credentials due to invalid username or password.";
+    /// No challenge of the right size. [doc]
+    CHALLENGE_MISSING = 50147, "invalid_request", 400, [Redirect], "Invalid size of Code_Challenge parameter.";
+    /// Another provider. [doc]
+    EXTERNAL_CHALLENGE = 50158, "interaction_required", 400, [Redirect, Token], "External security challenge not satisfied. User will be redirected to another page or authentication provider to satisfy additional authentication challenges.", with_suberror("basic_action");
+    /// Not an approved application. [doc]
+    APP_NOT_APPROVED = 53002, "invalid_grant", 400, [Redirect, Token], "Application used is not an approved application for conditional access.", with_suberror("message_only"), with_challenge();
+    /// A Microsoft application without pre-authorisation. [doc]
+    NOT_PREAUTHORISED = 65002, "invalid_client", 400, [Page, Token], "Consent between first party application '{client}' and first party resource '{resource}' must be configured via preauthorization - applications owned and operated by Microsoft must get approval from the API owner before requesting tokens for that API.";
+    /// Not among the required permissions. [doc]
+    MISCONFIGURED = 65005, "invalid_client", 400, [Page, Token], "The application required resource access list does not contain applications discoverable by the resource, or the client application has requested access to resource, which was not specified in its required resource access list.";
+    /// The application is disabled. [doc]
+    APP_UNKNOWN_OR_DISABLED = 70001, "unauthorized_client", 400, [Page, Token], "The application named {app} was not found in the tenant named {tenant}.";
+    /// What carries another code inside. [wire 2018]
+    CREDENTIALS_INVALID = 70002, "invalid_grant", 400, [Token], "Error validating credentials.";
+    /// Device code. [doc]
+    PENDING = 70016, "authorization_pending", 400, [Token], "OAuth 2.0 device flow error. Authorization is pending. Continue polling.";
+    /// Sign-in frequency, for the session. [unsure]
+    SESSION_FREQUENCY = 70044, "invalid_grant", 400, [Redirect, Token], "The session has expired or is invalid due to sign-in frequency checks by conditional access.", with_suberror("bad_token");
+    /// Authentication method. [doc]
+    AUTHENTICATION_METHOD = 75011, "invalid_grant", 400, [Page, Token], "Authentication method by which the user authenticated with the service doesn't match requested authentication method.";
+    /// The guest is not in the tenant. [doc]
+    GUEST_UNKNOWN = 90072, "invalid_grant", 400, [Page, Token], "User account '{user}' from identity provider '{idp}' does not exist in tenant '{tenant}' and cannot access the application '{client}'({app}) in that tenant. The account needs to be added as an external user in the tenant first.";
+    /// KeyNotFound. [doc]; its occasion [unsure]
+    KEY_NOT_FOUND = 135010, "temporarily_unavailable", 503, [Token], "Key not found.";
+    /// A personal account. [issue]
+    PERSONAL_ACCOUNT = 500200, "invalid_request", 400, [Page, Token], "User account '{user}' is a personal Microsoft account. Personal Microsoft accounts are not supported for this application unless explicitly invited to an organization. Try signing out and signing back in with an organizational account.";
+    /// Conditional Access: the device is not managed. [unsure]
+    DEVICE_NOT_MANAGED = 530003, "invalid_grant", 400, [Redirect, Token], "Your device is required to be managed to access this resource.", with_suberror("message_only"), with_challenge();
+    /// A security policy. [doc]
+    BLOCKED_BY_SECURITY_POLICY = 530032, "invalid_grant", 400, [Redirect, Token], "Blocked by conditional access on security policy.", with_suberror("message_only");
+    /// No service principal of the API. [doc]
+    NOT_SUBSCRIBED = 650052, "invalid_client", 400, [Page, Token], "The app is trying to access a service '{resource}' that your organization '{tenant}' lacks a service principal for. Contact your IT Admin to review the configuration of your service subscriptions or consent to the application in order to create the required service principal.";
+    /// No permission, or no consent. [doc]
+    NO_PERMISSION = 650056, "invalid_client", 400, [Page, Token], "Misconfigured application. This could be due to one of the following: the client has not listed any permissions for '{resource}' in the requested permissions in the client's application registration. Or, the admin has not consented in the tenant. Or, check the application identifier in the request to ensure it matches the configured client application identifier. Please contact your admin to fix the configuration or consent on behalf of the tenant. Client app ID: {client}.";
+    /// The API is not among the permissions. [doc]
+    RESOURCE_NOT_LISTED = 650057, "invalid_resource", 400, [Page, Token], "Invalid resource. The client has requested access to a resource which is not listed in the requested permissions in the client's application registration. Client app ID: {client}({app}).";
+    /// Device not found. [unsure]
+    DEVICE_NOT_FOUND = 700003, "invalid_grant", 400, [Redirect, Token], "Device object was not found in the tenant '{tenant}' directory.", with_suberror("message_only");
+    /// Scopes of several resources. [doc]
+    SEVERAL_RESOURCES_IN_SCOPE = 700022, "invalid_request", 400, [Token], "The provided value for the input parameter scope is not valid because it contains more than one resource.";
+    /// A scope of no resource. [doc]
+    SCOPE_WITHOUT_RESOURCE = 700023, "invalid_request", 400, [Token], "The provided value for the input parameter scope is not valid when requesting an access token.";
+    /// A confidential client across clouds. [doc]
+    CROSS_CLOUD = 900382, "invalid_request", 400, [Token], "Confidential Client is not supported in Cross Cloud request.";
+    /// The same. [doc]
+    CROSS_CLOUD_CLIENT = 900432, "invalid_request", 400, [Token], "Confidential Client is not supported in Cross Cloud request.";
+    /// No redirect URI. [doc]
+    NO_REPLY_ADDRESS = 900971, "invalid_request", 400, [Page], "No reply address provided.";
+    /// The application is disabled. [doc]
+    APP_DISABLED = 7000112, "unauthorized_client", 400, [Page, Token], "Application '{client}'({app}) is disabled.";
 }
 
 #[cfg(test)]
