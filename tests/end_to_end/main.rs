@@ -7,6 +7,7 @@ mod harness;
 
 mod app_registration;
 mod callers;
+mod doctor;
 mod documents;
 mod explained;
 mod faults;

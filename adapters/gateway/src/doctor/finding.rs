@@ -159,7 +159,8 @@ impl Finding {
 
     /// Whether no client gets past this.
     pub(crate) fn breaks_everybody(&self) -> bool {
-        self.kind.severity == Severity::Fault && self.kind.breaks.iter().any(|(who, _)| *who == "*")
+        let fault = self.kind.severity == Severity::Fault;
+        fault && self.broken().iter().any(|(who, _)| *who == "*")
     }
 
     /// The text with its values; a command in it shows the value as it is, so values come last and

@@ -541,7 +541,7 @@ kinds! {
         breaks: &[("*", "shows that the answer cannot be parsed")],
     }
     TOKEN_ERROR = Warning Token "token-error-code" {
-        title: "The token endpoint refuses a {grant} with {error} and not invalid_grant.",
+        title: "The token endpoint refuses a {grant} with {error}, and not with 400 and invalid_grant.",
         cause: "clients throw their registration away, or do not sign the user in again. It says: {reason}",
         mend: "let the answer through unchanged",
         elsewhere: "answer invalid_grant where the grant is bad",

@@ -91,13 +91,13 @@ fn clients(text: &mut String, verdict: &Verdict) {
                 (colour(AnsiColor::Yellow), "unseen", why.to_owned())
             }
         };
-        let lines = wrapped(&why, WIDTH - 32);
+        let lines = wrapped(&why, WIDTH - 38);
         let mut lines = lines.iter();
         let first = lines.next().map(String::as_str).unwrap_or_default();
-        let line = format!("  {:<22} {} {first}", client.name, paint(style, word));
+        let line = format!("  {:<28} {} {first}", client.name, paint(style, word));
         text.push_str(line.trim_end());
         text.push('\n');
-        lines.for_each(|line| text.push_str(&format!("{:32}{line}\n", "")));
+        lines.for_each(|line| text.push_str(&format!("{:38}{line}\n", "")));
     }
 }
 

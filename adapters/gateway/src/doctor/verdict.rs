@@ -36,7 +36,11 @@ impl Verdict {
         seen: &Observations,
         clients: &[&'static KnownClient],
     ) -> Self {
-        findings.sort_by_key(|finding| (finding.kind.severity, !finding.breaks_everybody()));
+        // metadata that is not there is what follows from what Entra says at its door
+        let follows = |finding: &Finding| finding.kind.id == kinds::SERVER_METADATA_MISSING.id;
+        findings.sort_by_key(|finding| {
+            (finding.kind.severity, !finding.breaks_everybody(), follows(finding))
+        });
         let fates = clients.iter().map(|client| (*client, fate(client, &findings, seen)));
         Self {
             clients: fates.collect(),

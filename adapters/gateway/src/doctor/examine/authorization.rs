@@ -215,10 +215,11 @@ fn unregistered(seen: &Observations) -> Vec<Finding> {
         let here: Vec<(&Authorized, String)> = tried
             .iter()
             .map(|tried| (*tried, as_registered(tried)))
-            .filter(|(_, uri)| platform_of(uri) == platform)
+            .filter(|(tried, uri)| platform_of(tried, uri) == platform)
             .collect();
         let Some((first, _)) = here.first() else { continue };
-        let uris: Vec<&str> = here.iter().map(|(_, uri)| uri.as_str()).collect();
+        let mut uris: Vec<&str> = here.iter().map(|(_, uri)| uri.as_str()).collect();
+        uris.dedup();
         let mut finding = Finding::of(&kinds::REDIRECT_URI_UNREGISTERED)
             .with("platform", platform)
             .with("uris", uris.join(", "))
@@ -311,8 +312,11 @@ fn tenant(door: &Url) -> String {
     door.path_segments().and_then(|mut segments| segments.next()).unwrap_or_default().to_owned()
 }
 
-fn platform_of(uri: &str) -> &'static str {
-    if uri.starts_with("https://") { WEB } else { MOBILE_AND_DESKTOP }
+/// A callback of the server's own is a web server's, wherever it is.
+fn platform_of(tried: &Authorized, uri: &str) -> &'static str {
+    let entras = door(tried).map(|door| parameter(&door, "redirect_uri")).unwrap_or_default();
+    let of_server = !entras.is_empty() && entras != tried.redirect_uri;
+    if uri.starts_with("https://") || of_server { WEB } else { MOBILE_AND_DESKTOP }
 }
 
 fn names(clients: &[Asking]) -> String {

@@ -5,7 +5,7 @@ use url::{Host, Url};
 use crate::doctor::challenge::Challenges;
 use crate::doctor::finding::Finding;
 use crate::doctor::kinds;
-use crate::doctor::seen::{Call, Observations, same_origin};
+use crate::doctor::seen::{Call, Form, Observations, same_origin};
 
 pub(super) fn examine(seen: &Observations) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -90,11 +90,13 @@ fn challenge(post: &Call, seen: &Observations) -> Vec<Finding> {
                 Err(_) => Some(&kinds::RESOURCE_METADATA_RELATIVE),
             };
             findings.extend(kind.map(|kind| {
-                of(kind).with("value", value).seen(
-                    post,
-                    value,
-                    format!("a URL at {}", seen.resource.origin().ascii_serialization()),
-                )
+                let origin = seen.resource.origin().ascii_serialization();
+                let finding =
+                    of(kind).with("value", value).seen(post, value, format!("a URL at {origin}"));
+                match named_metadata(seen).is_none_or(|call| call.document().is_some()) {
+                    true => finding,
+                    false => finding.breaks("*", "finds no metadata there"),
+                }
             }));
         }
     }
@@ -107,6 +109,12 @@ fn challenge(post: &Call, seen: &Observations) -> Vec<Finding> {
         Some(_) => {}
     }
     findings
+}
+
+/// What is at the URL that the challenge names.
+fn named_metadata(seen: &Observations) -> Option<&Call> {
+    let named = seen.protected_resource.iter().find(|(form, _)| *form == Form::Challenge);
+    named.map(|(_, call)| call)
 }
 
 pub(super) fn is_loopback(url: &Url) -> bool {

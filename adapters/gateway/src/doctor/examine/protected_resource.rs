@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::doctor::finding::Finding;
 use crate::doctor::kinds;
-use crate::doctor::seen::{Call, Form, Observations};
+use crate::doctor::seen::{Call, Form, Observations, same_origin};
 
 pub(super) fn examine(seen: &Observations) -> Vec<Finding> {
     let form = |wanted| seen.protected_resource.iter().find(|(form, _)| *form == wanted);
@@ -16,7 +16,10 @@ pub(super) fn examine(seen: &Observations) -> Vec<Finding> {
         let finding = Finding::of(&kinds::METADATA_MISSING).with("url", &*inserted.url);
         return vec![finding.seen(inserted, inserted.outcome(), "200 and a JSON object")];
     }
-    if let Some((_, named)) = form(Form::Challenge).filter(|(_, call)| !readable(call)) {
+    // where it is at another origin, that is the finding
+    let here =
+        |call: &Call| Url::parse(&call.url).is_ok_and(|url| same_origin(&url, &seen.resource));
+    if let Some((_, named)) = form(Form::Challenge).filter(|(_, it)| !readable(it) && here(it)) {
         let finding = Finding::of(&kinds::METADATA_UNREADABLE).with("reason", named.outcome());
         findings.push(finding.seen(named, named.outcome(), "200 and a JSON object"));
     }
