@@ -26,6 +26,8 @@ pub struct KnownClient {
     /// `http://localhost`; whether it does so for `http://127.0.0.1` is disputed, so an app
     /// registration lists this one as well.
     pub default_port: Option<u16>,
+    /// How the redirect URIs begin that it makes for each connector anew.
+    pub connectors: Option<&'static str>,
     /// Why the list is not all of it, and what the operator adds.
     pub note: Option<&'static str>,
 }
@@ -40,12 +42,16 @@ const fn client(
     name: &'static str,
     redirect_uris: &'static [&'static str],
 ) -> KnownClient {
-    KnownClient { id, name, redirect_uris, default_port: None, note: None }
+    KnownClient { id, name, redirect_uris, default_port: None, connectors: None, note: None }
 }
 
 impl KnownClient {
     const fn at_port(self, port: u16) -> Self {
         Self { default_port: Some(port), ..self }
+    }
+
+    const fn with_connectors_at(self, prefix: &'static str) -> Self {
+        Self { connectors: Some(prefix), ..self }
     }
 
     const fn noting(self, note: &'static str) -> Self {
@@ -56,6 +62,7 @@ impl KnownClient {
 /// In the order of their ids.
 pub const KNOWN_CLIENTS: &[KnownClient] = &[
     client("chatgpt", "ChatGPT", &["https://chatgpt.com/connector_platform_oauth_redirect"])
+        .with_connectors_at("https://chatgpt.com/connector/oauth/")
         .noting(
             "newer connectors have a redirect URI of their own, \
              https://chatgpt.com/connector/oauth/…, which ChatGPT shows when the connector is made",
@@ -80,10 +87,12 @@ pub const KNOWN_CLIENTS: &[KnownClient] = &[
     client("copilot-cli", "GitHub Copilot CLI", &["http://127.0.0.1/"]),
     client("copilot-intellij", "GitHub Copilot for IntelliJ", &["http://127.0.0.1/callback"])
         .at_port(33428),
-    client("copilot-studio", "Copilot Studio", &[]).noting(
-        "each connector has a redirect URI of its own, \
-         https://global.consent.azure-apim.net/redirect/…, which Copilot Studio shows",
-    ),
+    client("copilot-studio", "Copilot Studio", &[])
+        .with_connectors_at("https://global.consent.azure-apim.net/redirect/")
+        .noting(
+            "each connector has a redirect URI of its own, \
+             https://global.consent.azure-apim.net/redirect/…, which Copilot Studio shows",
+        ),
     client(
         "cursor",
         "Cursor",
@@ -141,7 +150,7 @@ mod tests {
         for client in KNOWN_CLIENTS {
             assert_eq!(find(client.id), Some(client));
             assert!(!client.redirect_uris.is_empty() || client.note.is_some(), "{}", client.id);
-            for text in client.redirect_uris {
+            for text in client.redirect_uris.iter().chain(&client.connectors) {
                 let uri: RedirectUri = text.parse().unwrap();
                 let portless = uri.kind() != RedirectKind::Loopback || uri.url().port().is_none();
                 assert!(portless, "{}: {text}", client.id);

@@ -113,10 +113,13 @@ class Runner:
 
 
 def lacks(printed: str, block: Block) -> str | None:
-    """The first line of a page's output that was not printed in its turn; an ellipsis stands for anything."""
-    rest = printed.splitlines()
+    """The first line of a page's output that was not printed in its turn.
+
+    An ellipsis stands for anything, and columns may be of any width.
+    """
+    rest = [re.sub(r" +", " ", text) for text in printed.splitlines()]
     for line in block.text.splitlines():
-        wanted = re.compile(".*".join(re.escape(part) for part in line.rstrip().split("…")))
+        wanted = re.compile(".*".join(re.escape(part) for part in re.sub(r" +", " ", line.rstrip()).split("…")))
         at = next((at for at, text in enumerate(rest) if wanted.search(text)), None)
         if line.strip() and at is None:
             return line

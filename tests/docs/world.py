@@ -62,8 +62,8 @@ class World:
         self.processes: list[subprocess.Popen] = []
         self.behind = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Behind)
         threading.Thread(target=self.behind.serve_forever, daemon=True).start()
-        # the app registration that the guide makes
-        command = [binaries / "mcp-entra", "app-registration", "--resource", f"{PUBLIC}/mcp", "--client", "cursor"]
+        # the app registration that the guide makes, for every known client
+        command = [binaries / "mcp-entra", "app-registration", "--resource", f"{PUBLIC}/mcp"]
         with (scratch / "application.json").open("w") as file:
             subprocess.run([*command, "--client-id", CLIENT, "--as", "json"], check=True, stdout=file, stderr=subprocess.DEVNULL)
         entra = self.start(

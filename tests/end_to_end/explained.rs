@@ -5,7 +5,7 @@ use mcp_entra_stand_in::{CODES, Endpoint};
 use serde_json::Value;
 use url::Url;
 
-use crate::harness::{Options, SignIn, World, command, header, json_body, query};
+use crate::harness::{Options, SignIn, World, command, header, json_body, query, within};
 
 const REDIRECT_URI: &str = "http://localhost:8787/callback";
 
@@ -86,6 +86,34 @@ async fn to_a_person_who_pastes_what_microsoft_shows() {
         let mut page: Url = world.url("/oauth/error").parse().unwrap();
         page.query_pairs_mut().append_pair("code", &shown);
         explains(&text(world.web.get(page.as_str()).await.body()), known);
+    }
+}
+
+#[tokio::test]
+async fn by_the_doctor() {
+    let world = World::new(&[]).await;
+    let doctor = ["doctor", "--json", "--client", "gemini-cli"];
+    let options = Options::default().arguments(&doctor).arguments(&[&world.url("/mcp")]);
+    for known in aadsts::CODES {
+        world.entra.set_policy_error(Endpoint::Authorize, Some(known.code)).unwrap();
+        let options = options.clone();
+        let output = tokio::task::spawn_blocking(move || command(&options).output());
+        let output = within("the doctor", output).await.unwrap().unwrap();
+        assert_eq!(output.status.code(), Some(1), "AADSTS{}", known.code);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let of_it = |finding: &&Value| {
+            let named = finding.to_string().contains(&format!("AADSTS{}", known.code));
+            finding["severity"] == "fault" && named
+        };
+        let findings = report["findings"].as_array().unwrap();
+        let finding = findings.iter().find(of_it).unwrap_or_else(|| panic!("{report}"));
+        let told = |what: &str| finding[what].as_str().unwrap_or_default().to_owned();
+        if told("id") == "entra-refuses" {
+            assert_eq!([told("cause"), told("mend")], [known.cause, known.mend]);
+        } else {
+            // what it found out by itself is more than the code says
+            assert!(!told("mend").is_empty(), "{finding}");
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct AppRegistrationOptions {
     #[command(flatten)]
     entra: EntraOptions,
 
-    /// Name of the registration, which users see when they sign in [default: MCP server <resource>]
+    /// Name of the registration, which users see when they sign in [default: MCP server, and the resource]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 

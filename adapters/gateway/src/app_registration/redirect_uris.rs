@@ -1,6 +1,6 @@
 //! The redirect URIs of a registration against those that are wanted, over all platforms.
 
-use mcp_entra_core::known_client::KNOWN_CLIENTS;
+use mcp_entra_core::known_client::{KNOWN_CLIENTS, KnownClient};
 use serde_json::{Value, json};
 
 use super::check::Difference;
@@ -174,45 +174,18 @@ fn notes(
 ) -> Vec<Difference> {
     let mut notes = Vec::new();
     for platform in AppPlatform::ALL {
-        let of = |suits: &dyn Fn(&str) -> bool| -> Vec<String> {
-            let uris = present.iter().filter(|(on, _)| *on == platform).map(|(_, uri)| uri);
-            uris.filter(|uri| suits(uri)).cloned().collect()
-        };
-        let shadowing = of(&|uri| {
-            let twins = present.iter().filter(|(_, other)| alike(uri, other) && uri != other);
-            uri.starts_with("http://localhost") && twins.count() > 0
-        });
-        if !shadowing.is_empty() {
-            notes.push(Difference::note(
-                setting(platform),
-                shadowing,
-                blade(platform),
-                "Entra ignores the port of http://localhost, so these are one: keep one of each path",
-            ));
+        let mut remarks: Vec<(String, Vec<String>)> = Vec::new();
+        for (_, uri) in present.iter().filter(|(on, _)| *on == platform) {
+            for remark in [shadow(uri, present), stranger(uri, wanted)].into_iter().flatten() {
+                match remarks.iter_mut().find(|(known, _)| *known == remark) {
+                    Some((_, uris)) => uris.push(uri.clone()),
+                    None => remarks.push((remark, vec![uri.clone()])),
+                }
+            }
         }
-        let unknown = of(&|uri| {
-            !uri.contains('*') && belongs(uri, wanted).is_none() && known_client(uri).is_none()
-        });
-        if !unknown.is_empty() {
-            notes.push(Difference::note(
-                setting(platform),
-                unknown,
-                blade(platform),
-                "no client that is known uses these; each can receive codes, so look whose it is, \
-                 and name those that you want with --redirect-uri",
-            ));
-        }
-        let others = of(&|uri| belongs(uri, wanted).is_none() && known_client(uri).is_some());
-        if !others.is_empty() {
-            let mut names: Vec<_> = others.iter().filter_map(|uri| known_client(uri)).collect();
-            names.dedup();
-            notes.push(Difference::note(
-                setting(platform),
-                others,
-                blade(platform),
-                format!("for a client that --client does not name: {}", names.join(", ")),
-            ));
-        }
+        notes.extend(remarks.into_iter().map(|(remark, uris)| {
+            Difference::note(setting(platform), uris, blade(platform), remark)
+        }));
     }
     if registration.grants_implicitly() {
         notes.push(Difference::note(
@@ -225,8 +198,38 @@ fn notes(
     notes
 }
 
+/// That another one differs by its port only.
+fn shadow(uri: &str, present: &[(AppPlatform, String)]) -> Option<String> {
+    let twin = present.iter().any(|(_, other)| alike(uri, other) && uri != other);
+    twin.then(|| {
+        "Entra ignores the port of http://localhost, so these are one: keep one of each path".into()
+    })
+}
+
+/// Whose a redirect URI is that nobody asked for.
+fn stranger(uri: &str, wanted: &Wanted) -> Option<String> {
+    if uri.contains('*') || belongs(uri, wanted).is_some() {
+        return None;
+    }
+    let connectors =
+        |client: &&KnownClient| client.connectors.is_some_and(|prefix| uri.starts_with(prefix));
+    Some(if let Some(client) = KNOWN_CLIENTS.iter().find(connectors) {
+        format!(
+            "{} makes such a one for each connector; look whether it is yours, and name it with \
+             --redirect-uri",
+            client.name
+        )
+    } else if let Some(name) = known_client(uri) {
+        format!("for {name}, which --client does not name")
+    } else {
+        "no client that is known uses these; each can receive codes, so look whose it is, and name \
+         those that you want with --redirect-uri"
+            .into()
+    })
+}
+
 fn known_client(uri: &str) -> Option<&'static str> {
-    let with_port = |client: &mcp_entra_core::known_client::KnownClient, known: &str| {
+    let with_port = |client: &KnownClient, known: &str| {
         let path = known.strip_prefix("http://127.0.0.1");
         client
             .default_port
@@ -278,6 +281,11 @@ mod tests {
                 vec!["https://who.example/cb"],
                 json!(["https://who.example/cb"]),
             ),
+            (
+                "publicClient.redirectUris",
+                vec!["https://chatgpt.com/connector/oauth/abc"],
+                json!(["https://chatgpt.com/connector/oauth/abc"]),
+            ),
         ] {
             let mut object = right();
             let list = object["publicClient"]["redirectUris"].as_array_mut().unwrap();
@@ -286,6 +294,8 @@ mod tests {
             let found = differences(&object);
             assert_eq!(found.len(), 1, "{found:#?}");
             assert_eq!((found[0].setting, found[0].weight), (setting, Weight::Note));
+            let connector = values[0].starts_with("https://chatgpt.com/");
+            assert_eq!(found[0].problem.starts_with("ChatGPT makes"), connector, "{found:#?}");
             assert_eq!(found[0].values, values);
         }
         let mut object = right();
