@@ -70,6 +70,8 @@ async fn everything_that_is_wrong_is_named_at_once_with_its_value() {
         ("scope-implies", "MCP_ENTRA_SCOPE_IMPLIES", "mcp.write"),
         ("operation-scope", "MCP_ENTRA_OPERATION_SCOPES", "tools/call"),
         ("trust", "MCP_ENTRA_TRUST", "anybody"),
+        ("max-connections", "MCP_ENTRA_MAX_CONNECTIONS", "all"),
+        ("rate-limit", "MCP_ENTRA_RATE_LIMITS", "login=5"),
     ];
     let by_flag = wrong.iter().fold(serve(), |options, (flag, _, value)| {
         options.arguments(&[&format!("--{flag}"), value])
@@ -191,6 +193,18 @@ async fn the_help_names_every_option_and_its_variable() {
         ("operation-scope", "OPERATION_SCOPES"),
         ("scope-implies", "SCOPE_IMPLIES"),
         ("allowed-tenant", "ALLOWED_TENANTS"),
+        ("max-connections", "MAX_CONNECTIONS"),
+        ("max-header-length", "MAX_HEADER_LENGTH"),
+        ("max-message-length", "MAX_MESSAGE_LENGTH"),
+        ("header-timeout", "HEADER_TIMEOUT"),
+        ("idle-timeout", "IDLE_TIMEOUT"),
+        ("body-timeout", "BODY_TIMEOUT"),
+        ("write-timeout", "WRITE_TIMEOUT"),
+        ("entra-timeout", "ENTRA_TIMEOUT"),
+        ("upstream-timeout", "UPSTREAM_TIMEOUT"),
+        ("drain-timeout", "DRAIN_TIMEOUT"),
+        ("rate-limit", "RATE_LIMITS"),
+        ("trusted-proxies", "TRUSTED_PROXIES"),
         ("log-format", "LOG_FORMAT"),
         ("log", "LOG"),
     ] {
