@@ -46,7 +46,8 @@ impl Resource {
     /// one trailing slash more or less, since clients add and lose it.
     pub fn is_named_by(&self, value: &str) -> bool {
         fn path(url: &Url) -> &str {
-            url.path().strip_suffix('/').unwrap_or(url.path())
+            let path = url.path();
+            path.strip_suffix('/').unwrap_or(path)
         }
         let is_same = |other: Url| {
             other.origin() == self.url.origin()
