@@ -39,7 +39,7 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 pub(crate) struct Proxy {
     client: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, PassedBody<Incoming>>,
     /// Scheme and authority of the server behind.
-    origin: String,
+    origin: Uri,
     /// Its path, which stands for the public one.
     path: String,
     public_path: String,
@@ -62,7 +62,7 @@ impl Proxy {
         let (scheme, host) = resource.origin().split_once("://").unwrap_or_default();
         Self {
             client,
-            origin: upstream.origin().ascii_serialization(),
+            origin: upstream.origin().ascii_serialization().parse().unwrap_or_default(),
             path: upstream.path().to_owned(),
             public_path: resource.path().to_owned(),
             public_host: HeaderValue::try_from(host).unwrap_or(HeaderValue::from_static("")),
@@ -106,9 +106,15 @@ impl Proxy {
 
     fn uri(&self, uri: &Uri) -> Option<Uri> {
         let rest = uri.path().strip_prefix(&self.public_path)?;
+        let mut parts = self.origin.clone().into_parts();
+        if self.path == self.public_path {
+            parts.path_and_query = uri.path_and_query().cloned();
+            return Uri::from_parts(parts).ok();
+        }
         let path = if rest.is_empty() { &self.path } else { self.path.trim_end_matches('/') };
         let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
-        Uri::try_from(format!("{}{path}{rest}{query}", self.origin)).ok()
+        parts.path_and_query = Some(format!("{path}{rest}{query}").parse().ok()?);
+        Uri::from_parts(parts).ok()
     }
 }
 
