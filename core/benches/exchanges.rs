@@ -33,14 +33,17 @@ struct Case {
 }
 
 fn main() {
-    let once = std::env::args().any(|argument| argument == "--once");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     for case in cases() {
-        (case.run)();
-        if once {
-            println!("{}", case.name);
-            measured(&*case.run);
-        } else {
-            println!("{:40} {:>8.0} ns", case.name, nanoseconds(&*case.run));
+        match arguments.as_slice() {
+            ["--list"] => println!("{}", case.name),
+            ["--once", name] if *name != case.name => {}
+            ["--once", _] => {
+                (case.run)();
+                measured(&*case.run);
+            }
+            _ => println!("{:40} {:>8.0} ns", case.name, nanoseconds(&*case.run)),
         }
     }
 }
@@ -121,7 +124,7 @@ fn cases() -> Vec<Case> {
         let world = World::new(Options { allowed_tenants, ..Options::default() });
         world.case(&format!("tenants allowed/{size}"), call(&token("access_as_user")), "")
     }));
-    cases.extend([125, 250, 500, 1000].map(|size| {
+    cases.extend([8, 16, 32, 64].map(|size| {
         let scope_implies = (0..size).map(|i| format!("s{i}=s{}", i + 1));
         let scope_implies = scope_implies.chain([format!("s{size}=access_as_user")]).collect();
         let world = World::new(Options { scope_implies, ..Options::default() });
