@@ -39,6 +39,7 @@ pub struct Authority {
     host: String,
     origin: String,
     tenant: Tenant,
+    authorization_endpoint: String,
     token_endpoint: Uri,
     discovery_endpoint: Uri,
 }
@@ -67,6 +68,7 @@ impl Authority {
             Uri::try_from(format!("{origin}/{tenant}{path}")).map_err(|_| AuthorityError::NotAUrl)
         };
         Ok(Self {
+            authorization_endpoint: format!("{origin}/{tenant}/oauth2/v2.0/authorize"),
             token_endpoint: endpoint("/oauth2/v2.0/token")?,
             discovery_endpoint: endpoint("/v2.0/.well-known/openid-configuration")?,
             host: url.host_str().unwrap_or_default().into(),
@@ -86,8 +88,8 @@ impl Authority {
     }
 
     /// Where users sign in.
-    pub fn authorization_endpoint(&self) -> String {
-        format!("{}/{}/oauth2/v2.0/authorize", self.origin, self.tenant)
+    pub fn authorization_endpoint(&self) -> &str {
+        &self.authorization_endpoint
     }
 
     /// Where codes and refresh tokens are redeemed.

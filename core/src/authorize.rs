@@ -101,10 +101,8 @@ pub fn authorize(query: &str, settings: &Settings) -> Authorization {
         Ok(checked) => checked,
         Err(error) => return Authorization::Page(error),
     };
-    match parameters(&form, &redirect_uri, settings) {
-        Ok(query) => Authorization::Entra {
-            location: format!("{}?{query}", settings.authority().authorization_endpoint()),
-        },
+    match location(&form, &redirect_uri, settings) {
+        Ok(location) => Authorization::Entra { location },
         Err(error) => {
             let mut parameters =
                 vec![("error", error.code().as_str()), ("error_description", error.description())];
@@ -138,7 +136,8 @@ fn client_and_redirect_uri(
     Ok(uri)
 }
 
-fn parameters(
+/// Entra's authorization endpoint with what it may know.
+fn location(
     form: &Form<'_>,
     redirect_uri: &RedirectUri,
     settings: &Settings,
@@ -173,7 +172,11 @@ fn parameters(
     let scope = settings.api().qualify(form.get("scope"), ApiName::AppIdUri)?;
     let prompt = prompt(form.get("prompt"))?;
 
-    let mut query = form_urlencoded::Serializer::new(String::with_capacity(512));
+    let endpoint = settings.authority().authorization_endpoint();
+    let mut location = String::with_capacity(1024);
+    location.push_str(endpoint);
+    location.push('?');
+    let mut query = form_urlencoded::Serializer::for_suffix(location, endpoint.len() + 1);
     query
         .append_pair("client_id", settings.client_id().as_str())
         .append_pair("response_type", "code")

@@ -41,7 +41,8 @@ impl<'a> Form<'a> {
     /// # Errors
     /// What is wrong with the form, and the name of the parameter where there is one.
     pub fn parse(text: &'a [u8]) -> Result<Self, FormError> {
-        let mut pairs: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
+        let separators = text.iter().filter(|&&byte| byte == b'&').count();
+        let mut pairs = Vec::with_capacity(separators.min(MAX_PARAMETERS - 1) + 1);
         for pair in text.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
             if pairs.len() == MAX_PARAMETERS {
                 return Err(FormError::TooMany);
@@ -51,14 +52,23 @@ impl<'a> Form<'a> {
                 Some((name, value)) => (name, value.get(1..).unwrap_or_default()),
                 None => (pair, &[][..]),
             };
-            let name = decode(name)?;
-            let value = decode(value)?;
-            if name != REPEATABLE && pairs.iter().any(|(seen, _)| *seen == name) {
-                return Err(FormError::Duplicate { name: shown(&name) });
-            }
-            pairs.push((name, value));
+            pairs.push((decode(name)?, decode(value)?));
         }
-        Ok(Self { pairs })
+        let form = Self { pairs };
+        match form.duplicate() {
+            Some(name) => Err(FormError::Duplicate { name: shown(name) }),
+            None => Ok(form),
+        }
+    }
+
+    fn duplicate(&self) -> Option<&str> {
+        let mut names = Vec::with_capacity(self.pairs.len());
+        names.extend(self.iter().map(|(name, _)| name).filter(|&name| name != REPEATABLE));
+        names.sort_unstable();
+        names.windows(2).find_map(|pair| match pair {
+            [one, other] if one == other => Some(*one),
+            _ => None,
+        })
     }
 
     /// The value of a parameter; an empty one counts as omitted (RFC 6749 section 3.1).

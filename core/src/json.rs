@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 
+use bytes::Bytes;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -51,9 +53,9 @@ impl<'a> Members<'a> {
         self.0.retain(|(name, raw)| keep(name, raw));
     }
 
-    pub(crate) fn to_bytes(&self) -> bytes::Bytes {
-        // a map of strings to JSON always serializes
-        serde_json::to_vec(self).unwrap_or_default().into()
+    pub(crate) fn to_bytes(&self) -> Bytes {
+        let length: usize = self.0.iter().map(|(name, raw)| name.len() + raw.get().len() + 4).sum();
+        to_bytes(self, length + 2)
     }
 }
 
@@ -69,8 +71,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some((Name(name), raw)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+                let mut members = Vec::with_capacity(16);
+                while let Some((Text(name), raw)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
                     if members.len() == MAX_MEMBERS {
                         return Err(A::Error::custom("too many members"));
                     }
@@ -102,9 +104,23 @@ impl Serialize for Members<'_> {
 /// More than any document here has.
 const MAX_MEMBERS: usize = 512;
 
-/// A name that borrows where it has no escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+/// A string that borrows where it has no escapes.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Writes what always serializes: strings, numbers, lists of them, and objects with such names.
+pub(crate) fn to_bytes(value: &impl Serialize, length: usize) -> Bytes {
+    let mut text = Vec::with_capacity(length);
+    serde_json::to_writer(&mut text, value).map_or_else(|_| Bytes::new(), |()| text.into())
+}
 
 #[cfg(test)]
 mod tests {

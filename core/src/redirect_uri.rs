@@ -14,6 +14,7 @@
 //! assert!("javascript:alert(1)".parse::<RedirectUri>().is_err());
 //! ```
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -28,13 +29,15 @@ pub const MAX_LENGTH: usize = 2048;
 #[derive(Clone, Debug)]
 pub struct RedirectPolicy {
     allowed: Vec<RedirectUri>,
+    /// The same, to be looked up.
+    urls: BTreeSet<Url>,
 }
 
 impl RedirectPolicy {
     /// The [`KNOWN_CLIENTS`].
     pub fn known_clients() -> Self {
         let uris = KNOWN_CLIENTS.iter().flat_map(|client| client.redirect_uris);
-        let mut policy = Self { allowed: Vec::new() };
+        let mut policy = Self { allowed: Vec::new(), urls: BTreeSet::new() };
         policy.allow(uris.filter_map(|uri| uri.parse().ok()));
         policy
     }
@@ -42,7 +45,7 @@ impl RedirectPolicy {
     /// Adds the operator's own.
     pub fn allow(&mut self, uris: impl IntoIterator<Item = RedirectUri>) {
         for uri in uris {
-            if !self.allowed.contains(&uri) {
+            if self.urls.insert(uri.url.clone()) {
                 self.allowed.push(uri);
             }
         }
@@ -50,7 +53,8 @@ impl RedirectPolicy {
 
     /// Whether a code may be sent there.
     pub fn allows(&self, uri: &RedirectUri) -> bool {
-        self.allowed.iter().any(|allowed| allowed.stands_for(uri))
+        self.urls.contains(&uri.url)
+            || uri.without_port().is_some_and(|url| self.urls.contains(&url))
     }
 
     /// The list.
@@ -62,15 +66,17 @@ impl RedirectPolicy {
 /// A sound redirect URI, exactly as it was written.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RedirectUri {
-    text: String,
     url: Url,
+    /// Whether the URL ends with a slash that was not written.
+    bare: bool,
     kind: RedirectKind,
 }
 
 impl RedirectUri {
     /// The URI as it was written.
     pub fn as_str(&self) -> &str {
-        &self.text
+        let text = self.url.as_str();
+        if self.bare { text.strip_suffix('/').unwrap_or(text) } else { text }
     }
 
     /// The URI as a URL.
@@ -93,16 +99,13 @@ impl RedirectUri {
         url.into()
     }
 
-    /// Whether an entry of the list allows `uri`.
-    fn stands_for(&self, uri: &Self) -> bool {
-        let any_port = self.kind == RedirectKind::Loopback && self.url.port().is_none();
-        if !any_port {
-            return self.url == uri.url;
+    /// The entry of a list that stands for every port of this loopback URI.
+    fn without_port(&self) -> Option<Url> {
+        if self.kind != RedirectKind::Loopback {
+            return None;
         }
-        let mut portless = uri.url.clone();
-        uri.kind == RedirectKind::Loopback
-            && portless.set_port(None).is_ok()
-            && portless == self.url
+        let mut url = self.url.clone();
+        url.set_port(None).ok().map(|()| url)
     }
 }
 
@@ -128,8 +131,8 @@ impl FromStr for RedirectUri {
             return Err(RedirectUriError::UserInfo);
         }
         // what a browser would normalise is not what Entra compares
-        let written = url.as_str() == text || url.as_str().strip_suffix('/') == Some(text);
-        if !written {
+        let bare = url.as_str().strip_suffix('/') == Some(text);
+        if url.as_str() != text && !bare {
             return Err(RedirectUriError::NotNormal);
         }
         let kind = match (url.scheme(), url.host()) {
@@ -152,13 +155,13 @@ impl FromStr for RedirectUri {
             }
             _ => return Err(RedirectUriError::Scheme),
         };
-        Ok(Self { text: text.into(), url, kind })
+        Ok(Self { url, bare, kind })
     }
 }
 
 impl fmt::Display for RedirectUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
     }
 }
 

@@ -24,8 +24,9 @@
 //! ```
 
 use bytes::Bytes;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use crate::json::Members;
+use crate::json::{Members, Text, to_bytes};
 use crate::oauth_error::{ErrorCode, OAuthError};
 use crate::redirect_uri::RedirectUri;
 use crate::settings::Settings;
@@ -63,43 +64,71 @@ pub fn register(body: &[u8], settings: &Settings, now: UnixTime) -> Result<Bytes
         .map_err(|error| invalid(format!("the registration is not a JSON object: {error}")))?;
     let redirect_uris = redirect_uris(&asked, settings)?;
 
-    let mut answer = Members::default();
-    answer.set("client_id", &settings.client_id().as_str());
-    answer.set("client_id_issued_at", &now.0);
-    answer.set("redirect_uris", &redirect_uris);
-    answer.set("grant_types", &["authorization_code", "refresh_token"]);
-    answer.set("response_types", &["code"]);
-    match asked.get::<&str>("token_endpoint_auth_method") {
-        Some(method @ ("client_secret_basic" | "client_secret_post"))
-            if settings.issues_client_secret() =>
+    let method = asked.get::<Text<'_>>("token_endpoint_auth_method");
+    let answer = Answer {
+        asked: &asked,
+        redirect_uris: &redirect_uris,
+        secret_method: method
+            .filter(|_| settings.issues_client_secret())
+            .filter(|method| ["client_secret_basic", "client_secret_post"].contains(&&**method)),
+        settings,
+        now,
+    };
+    Ok(to_bytes(&answer, body.len() + 512))
+}
+
+/// The client information response of RFC 7591 section 3.2.1.
+struct Answer<'a> {
+    asked: &'a Members<'a>,
+    redirect_uris: &'a [Text<'a>],
+    /// How a client that is given the placeholder sends it.
+    secret_method: Option<Text<'a>>,
+    settings: &'a Settings,
+    now: UnixTime,
+}
+
+impl Serialize for Answer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { asked, settings, .. } = self;
+        let mut answer = serializer.serialize_map(None)?;
+        answer.serialize_entry("client_id", settings.client_id().as_str())?;
+        answer.serialize_entry("client_id_issued_at", &self.now.0)?;
+        answer.serialize_entry("redirect_uris", self.redirect_uris)?;
+        answer.serialize_entry("grant_types", &["authorization_code", "refresh_token"])?;
+        answer.serialize_entry("response_types", &["code"])?;
+        match &self.secret_method {
+            Some(method) => {
+                answer.serialize_entry("token_endpoint_auth_method", method)?;
+                answer.serialize_entry("client_secret", PLACEHOLDER_SECRET)?;
+                answer.serialize_entry("client_secret_expires_at", &0)?;
+            }
+            None => answer.serialize_entry("token_endpoint_auth_method", "none")?,
+        }
+        if let Some(scope) =
+            asked.get::<Text<'_>>("scope").filter(|scope| settings.api().understands(scope))
         {
-            answer.set("token_endpoint_auth_method", &method);
-            answer.set("client_secret", &PLACEHOLDER_SECRET);
-            answer.set("client_secret_expires_at", &0);
+            answer.serialize_entry("scope", &scope)?;
         }
-        _ => answer.set("token_endpoint_auth_method", &"none"),
-    }
-    if let Some(scope) =
-        asked.get::<String>("scope").filter(|scope| settings.api().understands(scope))
-    {
-        answer.set("scope", &scope);
-    }
-    for name in ECHOED {
-        if let Some(text) = asked.get::<String>(name) {
-            answer.set(name, &text);
+        for name in ECHOED {
+            if let Some(text) = asked.get::<Text<'_>>(name) {
+                answer.serialize_entry(name, &text)?;
+            }
         }
+        if let Some(contacts) = asked.get::<Vec<Text<'_>>>("contacts") {
+            answer.serialize_entry("contacts", &contacts)?;
+        }
+        answer.end()
     }
-    if let Some(contacts) = asked.get::<Vec<String>>("contacts") {
-        answer.set("contacts", &contacts);
-    }
-    Ok(answer.to_bytes())
 }
 
 /// All must be sound and one must be on the list: a client may bring others, such as the web
 /// callback beside the desktop one, and each is checked when it is used.
-fn redirect_uris(asked: &Members<'_>, settings: &Settings) -> Result<Vec<String>, OAuthError> {
+fn redirect_uris<'a>(
+    asked: &'a Members<'_>,
+    settings: &Settings,
+) -> Result<Vec<Text<'a>>, OAuthError> {
     let invalid = |text: String| OAuthError::new(ErrorCode::InvalidRedirectUri, text);
-    let texts: Vec<String> = asked.get("redirect_uris").unwrap_or_default();
+    let texts: Vec<Text<'_>> = asked.get("redirect_uris").unwrap_or_default();
     if texts.is_empty() || texts.len() > MAX_REDIRECT_URIS {
         return Err(invalid(format!("redirect_uris must name 1 to {MAX_REDIRECT_URIS} URIs")));
     }

@@ -45,18 +45,19 @@ impl Resource {
     /// Whether a `resource` parameter means this resource: equal after WHATWG normalisation,
     /// one trailing slash more or less, since clients add and lose it.
     pub fn is_named_by(&self, value: &str) -> bool {
-        Url::parse(value).is_ok_and(|other| {
-            let path = |url: &Url| {
-                let path = url.path();
-                path.strip_suffix('/').unwrap_or(path).to_owned()
-            };
+        fn path(url: &Url) -> &str {
+            let path = url.path();
+            path.strip_suffix('/').unwrap_or(path)
+        }
+        let is_same = |other: Url| {
             other.origin() == self.url.origin()
                 && path(&other) == path(&self.url)
                 && other.query() == self.url.query()
                 && other.fragment().is_none()
                 && other.username().is_empty()
                 && other.password().is_none()
-        })
+        };
+        value == self.text || Url::parse(value).is_ok_and(is_same)
     }
 
     /// Where a path of ours is, as an absolute URL.

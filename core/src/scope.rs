@@ -30,6 +30,7 @@
 //! assert_eq!(api.granted(answered, asked, true).unwrap(), "openid access_as_user");
 //! ```
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -119,30 +120,36 @@ impl Api {
         let named = asked.iter().any(|(_, scope)| matches!(scope, Scope::Named(_)));
         let default = asked.iter().any(|(_, scope)| *scope == Scope::Default);
 
-        let mut sent: Vec<String> = Vec::new();
-        let mut add = |scope: String| {
-            if !sent.contains(&scope) {
-                sent.push(scope);
+        let mut sent = String::with_capacity(128);
+        let mut seen = BTreeSet::new();
+        let mut add = |api: &str, name| {
+            if seen.insert((api.is_empty(), name)) {
+                if !sent.is_empty() {
+                    sent.push(' ');
+                }
+                if !api.is_empty() {
+                    sent.push_str(api);
+                    sent.push('/');
+                }
+                sent.push_str(name);
             }
         };
         for (_, scope) in asked {
             match scope {
                 Scope::Default if named => {}
-                Scope::Default => add(format!("{prefix}/{DEFAULT}")),
-                Scope::Named(name) => add(format!("{prefix}/{name}")),
-                Scope::OpenId(name) => add(name.into()),
+                Scope::Default => add(prefix, DEFAULT),
+                Scope::Named(name) => add(prefix, name),
+                Scope::OpenId(name) => add("", name),
                 Scope::Unsupported => {}
             }
         }
         match (named, default) {
-            (false, true) => add("openid".into()),
-            (false, false) => {
-                self.required.iter().for_each(|name| add(format!("{prefix}/{name}")));
-            }
+            (false, true) => add("", "openid"),
+            (false, false) => self.required.iter().for_each(|name| add(prefix, name.as_str())),
             _ => {}
         }
-        add(OFFLINE_ACCESS.into());
-        Ok(sent.join(" "))
+        add("", OFFLINE_ACCESS);
+        Ok(sent)
     }
 
     /// The `scope` of a token response in the client's own words (RFC 6749 section 5.1), from
@@ -161,18 +168,25 @@ impl Api {
         let asked = self.parse(asked?).unwrap_or_default();
         let answered: Vec<_> =
             answered.split_ascii_whitespace().map(|word| (word, self.read(word).ok())).collect();
-        let has = |name: &str| answered.iter().any(|(_, scope)| *scope == Some(Scope::Named(name)));
+        let named: BTreeSet<&str> = answered
+            .iter()
+            .filter_map(|(_, scope)| match scope {
+                Some(Scope::Named(name)) => Some(*name),
+                _ => None,
+            })
+            .collect();
 
         let mut words: Vec<&str> = Vec::new();
+        let mut seen = BTreeSet::new();
         for (word, scope) in asked {
             let granted = match scope {
-                Scope::Named(name) => has(name),
-                Scope::Default => answered.iter().any(|(_, s)| matches!(s, Some(Scope::Named(_)))),
+                Scope::Named(name) => named.contains(name),
+                Scope::Default => !named.is_empty(),
                 Scope::OpenId(OFFLINE_ACCESS) => refreshable,
                 Scope::OpenId(_) => true,
                 Scope::Unsupported => false,
             };
-            if granted && !words.contains(&word) {
+            if granted && seen.insert(word) {
                 words.push(word);
             }
         }
@@ -214,8 +228,7 @@ impl Api {
         }
         let name = match self.names().find_map(|name| strip_api(word, name)) {
             Some(name) => name,
-            None if self.is_ours(word) => word,
-            None if word.contains('/') || word.contains("://") => {
+            None if word.contains('/') && !self.is_ours(word) => {
                 return Err(ScopeError::Foreign { scope: word.into() });
             }
             None => word,

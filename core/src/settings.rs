@@ -4,6 +4,7 @@
 //! checks them as a whole and reports every fault at once, each with the option, its value and
 //! what to do.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -36,7 +37,8 @@ pub struct Settings {
     issue_client_secret: bool,
     audiences: Vec<String>,
     allowed_tenants: Vec<Guid>,
-    scope_implies: Vec<(ScopeName, Vec<ScopeName>)>,
+    /// For each scope, those that include it, directly or by way of others.
+    broader: BTreeMap<String, BTreeSet<String>>,
     operation_rules: Vec<OperationRule>,
     app_roles: Vec<String>,
     clock_skew: u64,
@@ -98,7 +100,7 @@ impl Settings {
             "write it as method=scope or method:tool=scope, such as tools/call:delete_*=mcp.write";
         let operation_rules: Vec<OperationRule> =
             all(&mut faults, "operation-scope", &options.operation_scopes, mend);
-        let scope_implies = implications(&mut faults, &options.scope_implies);
+        let broader = broader(&implications(&mut faults, &options.scope_implies));
         let optional: Vec<ScopeName> =
             operation_rules.iter().flat_map(OperationRule::scopes).cloned().collect();
         let app_id_uri = match options.app_id_uri.as_str() {
@@ -142,12 +144,13 @@ impl Settings {
                 "set MCP_ENTRA_CLIENT_SECRET, or use native",
             ));
         }
-        let allowed_tenants = all::<Guid>(
+        let mut allowed_tenants = all::<Guid>(
             &mut faults,
             "allowed-tenant",
             &options.allowed_tenants,
             "give the tenant's GUID",
         );
+        allowed_tenants.sort_unstable();
         let trust = read::<Trust>(
             &mut faults,
             "trust",
@@ -196,7 +199,7 @@ impl Settings {
             issue_client_secret: options.issue_client_secret,
             audiences: options.audiences.clone(),
             allowed_tenants,
-            scope_implies,
+            broader,
             operation_rules,
             app_roles: options.app_roles.clone(),
             clock_skew,
@@ -241,7 +244,7 @@ impl Settings {
         self.issue_client_secret
     }
 
-    /// The tenants whose users may call; empty for all that the authority stands for.
+    /// The tenants whose users may call, in order; empty for all that the authority stands for.
     pub fn allowed_tenants(&self) -> &[Guid] {
         &self.allowed_tenants
     }
@@ -286,7 +289,8 @@ impl Settings {
             Tenant::Id(id) => id == tenant,
             Tenant::Organizations => tenant.as_str() != PERSONAL_ACCOUNTS_TENANT,
         };
-        of_authority && (self.allowed_tenants.is_empty() || self.allowed_tenants.contains(tenant))
+        let allowed = &self.allowed_tenants;
+        of_authority && (allowed.is_empty() || allowed.binary_search(tenant).is_ok())
     }
 
     /// Whether a token with this `aud` is for us.
@@ -299,25 +303,9 @@ impl Settings {
 
     /// Whether holding `scopes` amounts to holding `wanted`, by the operator's hierarchy.
     pub(crate) fn holds(&self, scopes: &[String], wanted: &ScopeName) -> bool {
-        if scopes.iter().any(|scope| scope == wanted.as_str()) {
-            return true;
-        }
-        let mut held: Vec<&str> = scopes.iter().map(String::as_str).collect();
-        let mut next = 0;
-        while let Some(scope) = held.get(next).copied() {
-            if scope == wanted.as_str() {
-                return true;
-            }
-            let implied =
-                self.scope_implies.iter().filter(|(broader, _)| broader.as_str() == scope);
-            for narrower in implied.flat_map(|(_, narrower)| narrower) {
-                if !held.contains(&narrower.as_str()) {
-                    held.push(narrower.as_str());
-                }
-            }
-            next += 1;
-        }
-        false
+        let wanted = wanted.as_str();
+        let broader = self.broader.get(wanted);
+        scopes.iter().any(|scope| scope == wanted || broader.is_some_and(|b| b.contains(scope)))
     }
 
     pub(crate) fn client_secret(&self) -> Option<&ClientSecret> {
@@ -382,6 +370,25 @@ fn implications(faults: &mut Vec<Fault>, texts: &[String]) -> Vec<(ScopeName, Ve
         }
     }
     implications
+}
+
+/// Turned around and followed to the end, once, so that no request has to.
+fn broader(implications: &[(ScopeName, Vec<ScopeName>)]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut broader = BTreeMap::<String, BTreeSet<String>>::new();
+    for (start, _) in implications {
+        let mut reached = BTreeSet::new();
+        let mut next = vec![start];
+        while let Some(scope) = next.pop() {
+            let narrower = implications.iter().filter(|(name, _)| name == scope);
+            for scope in narrower.flat_map(|(_, narrower)| narrower) {
+                if reached.insert(scope) {
+                    next.push(scope);
+                    broader.entry(scope.to_string()).or_default().insert(start.to_string());
+                }
+            }
+        }
+    }
+    broader
 }
 
 #[cfg(test)]

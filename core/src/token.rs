@@ -23,7 +23,7 @@ use http::{Method, Request, Response, StatusCode};
 use crate::authorize::check_resource;
 use crate::entra_error::{EntraError, Meaning};
 use crate::form::Form;
-use crate::json::Members;
+use crate::json::{Members, Text};
 use crate::oauth_error::{ErrorCode, OAuthError};
 use crate::platform::Platform;
 use crate::redirect_uri::RedirectUri;
@@ -41,8 +41,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A sound token request, ready to be asked of Entra. Its `Debug` shows no secret.
 pub struct TokenRequest {
-    /// The parameters, without our credential.
-    parameters: Vec<(&'static str, String)>,
+    /// The form, without our credential.
+    form: String,
     /// What the client asked, in its own words.
     asked: Option<String>,
     credential: Credential,
@@ -73,7 +73,7 @@ impl TokenRequest {
         }
         let form = Form::parse(body)?;
         let get = |name: &'static str| match form.get(name) {
-            Some(value) => Ok((name, value.to_owned())),
+            Some(value) => Ok(value),
             None => {
                 let text = format!("the token request has no {name}");
                 Err(OAuthError::new(ErrorCode::InvalidRequest, text))
@@ -93,18 +93,19 @@ impl TokenRequest {
         };
         check_resource(&form, settings)?;
         let scope = settings.api().qualify(form.get("scope"), api_name)?;
-        let mut parameters = vec![
-            ("client_id", settings.client_id().to_string()),
-            ("grant_type", grant_type.to_owned()),
-            ("scope", scope),
-        ];
+        let mut sent = form_urlencoded::Serializer::new(String::with_capacity(body.len() + 256));
+        sent.append_pair("client_id", settings.client_id().as_str())
+            .append_pair("grant_type", grant_type)
+            .append_pair("scope", &scope);
         let credential = if grant_type == "authorization_code" {
             let redirect_uri = get("redirect_uri")?;
-            let web = redirect_platform(&redirect_uri.1, settings)?;
-            parameters.extend([get("code")?, redirect_uri, code_verifier(get("code_verifier")?)?]);
+            let web = redirect_platform(redirect_uri, settings)?;
+            sent.append_pair("code", get("code")?)
+                .append_pair("redirect_uri", redirect_uri)
+                .append_pair("code_verifier", code_verifier(get("code_verifier")?)?);
             if web { Credential::Attached } else { Credential::Withheld }
         } else {
-            parameters.push(get("refresh_token")?);
+            sent.append_pair("refresh_token", get("refresh_token")?);
             match settings.platform() {
                 Platform::Auto => Credential::WithheldFirst,
                 Platform::Native => Credential::Withheld,
@@ -112,7 +113,7 @@ impl TokenRequest {
             }
         };
         Ok(Self {
-            parameters,
+            form: sent.finish(),
             asked: form.get("scope").map(str::to_owned),
             credential: match settings.client_secret() {
                 Some(_) => credential,
@@ -123,12 +124,11 @@ impl TokenRequest {
 
     /// The request to Entra. It has no header of the client's.
     pub fn to_upstream(&self, settings: &Settings) -> Request<Bytes> {
-        let mut body = form_urlencoded::Serializer::new(String::with_capacity(2048));
-        body.extend_pairs(&self.parameters);
+        let mut form = form_urlencoded::Serializer::new(self.form.clone());
         if let (Credential::Attached, Some(secret)) = (self.credential, settings.client_secret()) {
-            body.append_pair("client_secret", secret.expose());
+            form.append_pair("client_secret", secret.expose());
         }
-        let mut request = Request::new(Bytes::from(body.finish()));
+        let mut request = Request::new(Bytes::from(form.finish()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = settings.authority().token_endpoint().clone();
         let headers = request.headers_mut();
@@ -167,10 +167,11 @@ impl TokenRequest {
     /// The body for the client: Entra's, with the scope in the client's words.
     fn granted(&self, body: &[u8], settings: &Settings) -> Option<Bytes> {
         let mut members = Members::parse(body).ok()?;
-        members.get::<String>("access_token").filter(|token| !token.is_empty())?;
-        let refreshable = members.get::<String>("refresh_token").is_some();
-        let answered: String = members.get("scope").unwrap_or_default();
-        match settings.api().granted(&answered, self.asked.as_deref(), refreshable) {
+        members.get::<Text<'_>>("access_token").filter(|token| !token.is_empty())?;
+        let refreshable = members.get::<Text<'_>>("refresh_token").is_some();
+        let answered = members.get::<Text<'_>>("scope");
+        let answered = answered.as_deref().unwrap_or_default();
+        match settings.api().granted(answered, self.asked.as_deref(), refreshable) {
             Some(scope) => members.set("scope", &scope),
             None => members.retain(|name, _| name != "scope"),
         }
@@ -186,11 +187,7 @@ impl TokenRequest {
 
 impl fmt::Debug for TokenRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.parameters.iter().map(|(name, _)| *name).collect();
-        f.debug_struct("TokenRequest")
-            .field("parameters", &names)
-            .field("credential", &self.credential)
-            .finish_non_exhaustive()
+        f.debug_struct("TokenRequest").field("credential", &self.credential).finish_non_exhaustive()
     }
 }
 
@@ -278,10 +275,10 @@ fn redirect_platform(text: &str, settings: &Settings) -> Result<bool, OAuthError
 }
 
 /// RFC 7636 section 4.1; Entra would spend the code on a malformed one.
-fn code_verifier(parameter: (&'static str, String)) -> Result<(&'static str, String), OAuthError> {
+fn code_verifier(text: &str) -> Result<&str, OAuthError> {
     let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    if (43..=128).contains(&parameter.1.len()) && parameter.1.bytes().all(unreserved) {
-        Ok(parameter)
+    if (43..=128).contains(&text.len()) && text.bytes().all(unreserved) {
+        Ok(text)
     } else {
         let text = "code_verifier must be 43 to 128 characters of RFC 7636 section 4.1";
         Err(OAuthError::new(ErrorCode::InvalidRequest, text))

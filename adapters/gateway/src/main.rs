@@ -90,8 +90,7 @@ enum LogFormat {
     Text,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
     let default = match cli.command {
         Command::Serve(_) => "info",
@@ -103,16 +102,38 @@ async fn main() -> ExitCode {
         Command::Demo(_) => "off",
     };
     start_log(cli.log_format, cli.log.as_deref().unwrap_or(default));
-    match cli.command {
-        Command::Serve(options) => serve(*options).await,
-        #[cfg(target_os = "linux")]
-        Command::Behind { command } => child::become_command(&command),
-        Command::AppRegistration(options) => app_registration::run(&options),
-        Command::Doctor(options) => doctor::run(*options).await,
-        Command::Explain(options) => explain::run(&options),
-        #[cfg(feature = "demo")]
-        Command::Demo(options) => demo::run(options).await,
+    #[cfg(target_os = "linux")]
+    if let Command::Behind { command } = &cli.command {
+        return child::become_command(command);
     }
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("mcp-entra: the operating system gives no threads or no polling: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve(options) => serve(*options).await,
+            #[cfg(target_os = "linux")]
+            Command::Behind { command } => child::become_command(&command),
+            Command::AppRegistration(options) => app_registration::run(&options),
+            Command::Doctor(options) => doctor::run(*options).await,
+            Command::Explain(options) => explain::run(&options),
+            #[cfg(feature = "demo")]
+            Command::Demo(options) => demo::run(options).await,
+        }
+    })
+}
+
+/// One core needs no second thread to hand work to, as a small container or a function has it.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let mut runtime = match std::thread::available_parallelism() {
+        Ok(cores) if cores.get() == 1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    runtime.enable_all().build()
 }
 
 async fn serve(options: options::ServeOptions) -> ExitCode {

@@ -48,7 +48,7 @@ pub(crate) struct Proxy {
     body_timeout: Duration,
     timeout: Option<Duration>,
     /// Scheme and authority of the server behind.
-    origin: String,
+    origin: Uri,
     /// Its path, which stands for the public one.
     path: String,
     public_path: String,
@@ -79,7 +79,7 @@ impl Proxy {
             client,
             body_timeout: limits.body_timeout,
             timeout: limits.upstream_timeout,
-            origin: upstream.origin().ascii_serialization(),
+            origin: upstream.origin().ascii_serialization().parse().unwrap_or_default(),
             path: upstream.path().to_owned(),
             public_path: resource.path().to_owned(),
             public_host: HeaderValue::try_from(host).unwrap_or(HeaderValue::from_static("")),
@@ -138,9 +138,15 @@ impl Proxy {
 
     fn uri(&self, uri: &Uri) -> Option<Uri> {
         let rest = uri.path().strip_prefix(&self.public_path)?;
+        let mut parts = self.origin.clone().into_parts();
+        if self.path == self.public_path {
+            parts.path_and_query = uri.path_and_query().cloned();
+            return Uri::from_parts(parts).ok();
+        }
         let path = if rest.is_empty() { &self.path } else { self.path.trim_end_matches('/') };
         let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
-        Uri::try_from(format!("{}{path}{rest}{query}", self.origin)).ok()
+        parts.path_and_query = Some(format!("{path}{rest}{query}").parse().ok()?);
+        Uri::from_parts(parts).ok()
     }
 }
 
