@@ -10,7 +10,7 @@ use clap::Args;
 use mcp_entra_core::SignInEndpoint;
 use mcp_entra_hyper::server;
 
-use crate::options::named;
+use crate::entra_options::named;
 
 /// A day, in seconds: longer waits are none.
 const DAY: u64 = 24 * 60 * 60;

@@ -102,10 +102,6 @@ fn main() -> ExitCode {
         Command::Demo(_) => "off",
     };
     start_log(cli.log_format, cli.log.as_deref().unwrap_or(default));
-    #[cfg(target_os = "linux")]
-    if let Command::Behind { command } = &cli.command {
-        return child::become_command(command);
-    }
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
