@@ -11,7 +11,7 @@ PAGE = Path("SECURITY.md")
 BEGIN, END = "<!-- counts: begin -->\n", "<!-- counts: end -->\n"
 MANIFESTS = ["Cargo.toml", "fuzz/Cargo.toml", "tests/clients/rust/rmcp-0/Cargo.toml"]
 # an exported function is `#[unsafe(no_mangle)]`, see its Cargo.toml
-UNSAFE_ALLOWED = {"tests/wasm/Cargo.toml"}
+UNSAFE_ALLOWED = {"core/examples/worker/Cargo.toml"}
 
 
 def output(*command):
