@@ -142,11 +142,6 @@ impl Tenant {
             Self::Organizations => "organizations",
         }
     }
-
-    /// Whether tokens of more than one tenant are to be expected.
-    pub fn is_shared(&self) -> bool {
-        matches!(self, Self::Common | Self::Organizations)
-    }
 }
 
 impl FromStr for Tenant {

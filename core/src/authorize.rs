@@ -438,6 +438,10 @@ mod tests {
             page(&query(&[("state", &"s".repeat(MAX_QUERY_LENGTH))])),
             AuthorizeError::TooLong
         );
+        let longest = 8 * 1024 - query(&[("state", "")]).len();
+        let longest = query(&[("state", &"s".repeat(longest))]);
+        assert!(matches!(authorize(&longest, &settings()), Authorization::Entra { .. }));
+        assert_eq!(page(&format!("{longest}s")), AuthorizeError::TooLong);
         let unlisted = page(&query(&[("redirect_uri", "https://attacker.example/<cb>")]));
         assert!(matches!(unlisted, AuthorizeError::UnsoundRedirectUri { .. }));
         let unlisted = page(&query(&[("redirect_uri", "https://attacker.example/cb")]));

@@ -257,6 +257,7 @@ mod tests {
         ] {
             let discovery = parse(document, origin, tenant).unwrap();
             assert_eq!(discovery.issuer().for_tenant(&TENANT.parse().unwrap()), issuer);
+            assert_eq!(discovery.issuer().as_str().replace("{tenantid}", TENANT), issuer);
             assert!(discovery.jwks_uri().ends_with("/discovery/v2.0/keys"));
             assert!(discovery.cloud_instance_name().is_some());
         }
@@ -267,6 +268,7 @@ mod tests {
         let refused = |document: &[u8]| parse(document, PUBLIC, TENANT).unwrap_err();
         assert_eq!(refused(b""), DiscoveryError::Empty);
         assert_eq!(refused(&vec![b' '; MAX_DISCOVERY_LENGTH + 1]), DiscoveryError::TooLong);
+        assert_ne!(refused(&vec![b' '; MAX_DISCOVERY_LENGTH]), DiscoveryError::TooLong);
         for text in
             [&b"<html>Service Unavailable</html>"[..], b"\xef\xbb\xbf{}", b"[]", b"{", b"null"]
         {

@@ -143,6 +143,7 @@ mod tests {
             (r#"{"error":"invalid_grant","error_codes":[90024]}"#, "temporarily_unavailable"),
             (r#"{"error":"invalid_resource"}"#, "invalid_target"),
             (r#"{"error":"invalid_scope","error_codes":[70011]}"#, "invalid_scope"),
+            (r#"{"error":"invalid_request","error_codes":"[90033]"}"#, "temporarily_unavailable"),
             (
                 r#"{"error":"invalid_grant","error_description":"AADSTS70002: x AADSTS54005: y"}"#,
                 "invalid_grant",

@@ -4,6 +4,7 @@
 mod api {
     mod access_tokens;
     mod easy_auth;
+    mod effects;
     mod endpoints;
     mod keys;
     mod limits;
