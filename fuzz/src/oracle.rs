@@ -99,7 +99,7 @@ pub(crate) fn check_location(location: &str, settings: &Settings) {
         value
     };
     let entra = settings.authority().authorization_endpoint();
-    if location.strip_prefix(&entra).is_some_and(|rest| rest.starts_with('?')) {
+    if location.strip_prefix(entra).is_some_and(|rest| rest.starts_with('?')) {
         assert_eq!(of("client_id"), Some(CLIENT));
         assert_eq!(of("response_type"), Some("code"));
         assert_eq!(of("code_challenge_method"), Some("S256"));
