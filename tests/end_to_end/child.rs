@@ -116,8 +116,7 @@ async fn the_gateway_ends_when_the_command_does_and_says_so() {
     {
         let mut world = world(script).await;
         assert_eq!(world.gateway.ended().await.code(), Some(1), "{script}");
-        let message =
-            format!("mcp-entra: the MCP server behind, 'sh -c {script}', ended: {status}");
+        let message = format!("mcp-entra: the MCP server behind, 'sh', ended: {status}");
         world.gateway.log().says(&message).await;
     }
 }
@@ -131,7 +130,7 @@ async fn a_command_that_does_not_exist_is_named() {
     ]);
     let mut world = World::with(EntraStandIn::builder(), options).await;
     assert_eq!(world.gateway.ended().await.code(), Some(1));
-    world.gateway.log().says("'no-such-server --port': No such file").await;
+    world.gateway.log().says("'no-such-server': No such file").await;
 }
 
 #[tokio::test]

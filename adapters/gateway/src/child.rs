@@ -45,7 +45,8 @@ impl Child {
     /// A sentence for the operator, where it cannot be started.
     pub(crate) fn start(command: &[String], upstream: &Url) -> Result<Self, String> {
         let port = upstream.port_or_known_default().unwrap_or_default().to_string();
-        let shown = command.join(" ");
+        // the program alone: arguments may hold what no log should
+        let shown = command.first().cloned().unwrap_or_default();
         let mut process = starting(command);
         process.stdin(Stdio::null()).env(PORT, &port);
         for name in FUNCTIONS_PORTS.iter().filter(|name| std::env::var_os(name).is_some()) {
@@ -208,7 +209,7 @@ pub(crate) fn become_command(command: &[String]) -> ExitCode {
     let (program, arguments) =
         command.split_first().map_or(("", &[][..]), |(program, rest)| (program.as_str(), rest));
     let error = std::process::Command::new(program).args(arguments).exec();
-    eprintln!("mcp-entra: {}", cannot_start(&command.join(" "), &error));
+    eprintln!("mcp-entra: {}", cannot_start(program, &error));
     // as shells have it
     ExitCode::from(127)
 }
