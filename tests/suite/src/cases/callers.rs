@@ -117,7 +117,10 @@ pub(crate) async fn browsers(world: &World) {
 pub(crate) async fn elsewhere(world: &World) {
     for path in ["/", "/elsewhere", "/mcpx", "/MCP", "/oauth"] {
         for response in [world.get(path).await, world.call(Method::GET, path, &[], "").await] {
-            assert_eq!(response.status(), 404, "{path}");
+            // the gateway has a page of its own there, for a person who looks what this is
+            let is_our_page =
+                path == "/" && response.headers().contains_key("content-security-policy");
+            assert!(is_our_page || response.status() == 404, "{path}: {}", response.status());
             assert!(!response.headers().contains_key("set-cookie"), "{path} reached the server");
         }
     }
