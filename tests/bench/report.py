@@ -78,7 +78,8 @@ def machine():
     return f"{model}, {os.cpu_count()} cores shared with others, Linux, Rust {compiler}"
 
 
-def write(root: pathlib.Path, results):
+def write(root: pathlib.Path, results, short):
+    command = "tests/bench/run --short --readme" if short else "tests/bench/run --readme"
     (root / "docs").mkdir(exist_ok=True)
     (root / "docs" / "cost.svg").write_text(plot(results))
     section = "\n".join(
@@ -91,7 +92,7 @@ def write(root: pathlib.Path, results):
             "",
             gains(results),
             "",
-            f"Measured by `tests/bench/run --readme` on {machine()}: processor time for each request as the operating "
+            f"Measured by `{command}` on {machine()}: processor time for each request as the operating "
             "system counts it, one core, 32 connections, short runs in turns; the median of the runs' ratios, the least "
             "and the most. Read the ratios, not the microseconds.",
             "",
