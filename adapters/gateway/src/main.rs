@@ -94,12 +94,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let default = match cli.command {
         Command::Serve(_) => "info",
-        #[cfg(target_os = "linux")]
-        Command::Behind { .. } => "off",
-        Command::AppRegistration(_) | Command::Doctor(_) => "off",
-        Command::Explain(_) => "off",
-        #[cfg(feature = "demo")]
-        Command::Demo(_) => "off",
+        _ => "off",
     };
     start_log(cli.log_format, cli.log.as_deref().unwrap_or(default));
     let runtime = match runtime() {

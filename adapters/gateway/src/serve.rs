@@ -76,6 +76,8 @@ impl Gateway {
     /// Serves until `shutdown` completes.
     pub(crate) async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let Self { driver, proxy, accepting, envelope, rates, limits } = self;
+        // each request has the services to itself, and what they stand on is shared
+        let proxy = Arc::new(proxy);
         let behind = {
             let (facade, accepting) = (driver.facade().clone(), accepting.clone());
             service_fn(move |request: Request<PassedBody<RequestBody>>| {
