@@ -8,16 +8,13 @@
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-/// How many octets a connection has read.
-type Octets = Arc<AtomicU64>;
 
 /// A connection's timer, and its stream, which tells it what has come.
 pub(crate) fn head_timer<S>(
@@ -25,41 +22,55 @@ pub(crate) fn head_timer<S>(
     header_timeout: Duration,
     idle_timeout: Duration,
 ) -> (Counted<S>, HeadTimer) {
-    let octets = Octets::default();
-    let timer = HeadTimer { octets: octets.clone(), header_timeout, idle_timeout };
-    (Counted { stream, octets }, timer)
+    let waits = Arc::new(Waits {
+        octets: AtomicU64::new(0),
+        sleep: Mutex::new(Box::pin(tokio::time::sleep(header_timeout))),
+        header_timeout,
+        idle_timeout,
+    });
+    (Counted { stream, waits: waits.clone() }, HeadTimer(waits))
 }
 
-/// The timer of one connection.
-#[derive(Clone, Debug)]
-pub(crate) struct HeadTimer {
-    octets: Octets,
+/// What one connection waits for.
+#[derive(Debug)]
+struct Waits {
+    /// How many octets it has read.
+    octets: AtomicU64,
+    /// One for all its heads: a later end costs the runtime less than another sleep does.
+    sleep: Mutex<Pin<Box<tokio::time::Sleep>>>,
     header_timeout: Duration,
     idle_timeout: Duration,
 }
 
+impl Waits {
+    fn sleep_for(&self, patience: Duration) {
+        let mut sleep = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
+        sleep.as_mut().reset(tokio::time::Instant::now() + patience);
+    }
+}
+
+/// The timer of one connection.
+#[derive(Clone, Debug)]
+pub(crate) struct HeadTimer(Arc<Waits>);
+
 impl Timer for HeadTimer {
     fn sleep(&self, _: Duration) -> Pin<Box<dyn Sleep>> {
-        let at_first = self.octets.load(Ordering::Relaxed);
-        let patience = if at_first == 0 { self.header_timeout } else { self.idle_timeout };
-        Box::pin(HeadSleep {
-            timer: self.clone(),
-            begins_after: Some(at_first),
-            sleep: Box::pin(tokio::time::sleep(patience)),
-        })
+        let Self(waits) = self;
+        let octets = waits.octets.load(Ordering::Relaxed);
+        waits.sleep_for(if octets == 0 { waits.header_timeout } else { waits.idle_timeout });
+        Box::pin(HeadSleep { waits: waits.clone(), begins_after: Some(octets) })
     }
 
     fn sleep_until(&self, _: Instant) -> Pin<Box<dyn Sleep>> {
-        self.sleep(self.header_timeout)
+        self.sleep(self.0.header_timeout)
     }
 }
 
 /// Waits for one head.
 struct HeadSleep {
-    timer: HeadTimer,
+    waits: Arc<Waits>,
     /// With more octets than these the head has begun; `None` once it has.
     begins_after: Option<u64>,
-    sleep: Pin<Box<tokio::time::Sleep>>,
 }
 
 impl Sleep for HeadSleep {}
@@ -68,13 +79,13 @@ impl Future for HeadSleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let octets = self.timer.octets.load(Ordering::Relaxed);
+        let octets = self.waits.octets.load(Ordering::Relaxed);
         if self.begins_after.is_some_and(|octets_before| octets > octets_before) {
             self.begins_after = None;
-            let end = tokio::time::Instant::now() + self.timer.header_timeout;
-            self.sleep.as_mut().reset(end);
+            self.waits.sleep_for(self.waits.header_timeout);
         }
-        self.sleep.as_mut().poll(cx)
+        let mut sleep = self.waits.sleep.lock().unwrap_or_else(PoisonError::into_inner);
+        sleep.as_mut().poll(cx)
     }
 }
 
@@ -82,7 +93,7 @@ impl Future for HeadSleep {
 #[derive(Debug)]
 pub(crate) struct Counted<S> {
     stream: S,
-    octets: Octets,
+    waits: Arc<Waits>,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
@@ -94,7 +105,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         let count = buffer.filled().len().saturating_sub(before);
-        self.octets.fetch_add(count as u64, Ordering::Relaxed);
+        self.waits.octets.fetch_add(count as u64, Ordering::Relaxed);
         read
     }
 }
