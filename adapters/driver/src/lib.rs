@@ -17,6 +17,7 @@
 //! | [`signature`] | the RS256 arithmetic, and the memory of what it found out |
 //! | [`layer`] | the tower middleware |
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -24,7 +25,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt as _, Either, Full, LengthLimitError, Limited};
-use mcp_entra_core::exchange::{BodyError, Passing, ReadBody};
+use mcp_entra_core::exchange::{Awaiting, BodyError, Load, Passing, ReadBody};
 use mcp_entra_core::{Context, Facade, Reason, Step, UnixTime};
 
 pub mod client;
@@ -88,14 +89,22 @@ impl<B> Outcome<B> {
         F: Future<Output = Result<Response<R>, E>>,
     {
         match self {
-            Self::Answered(response) => Ok(response.map(|body| Either::Left(Full::new(body)))),
-            Self::Passed(request, passing) => {
-                let (mut head, body) = behind(request).await?.into_parts();
-                passing.amend_response(&mut head);
-                Ok(Response::from_parts(head, Either::Right(body)))
-            }
+            Self::Answered(response) => Ok(answered(response)),
+            Self::Passed(request, passing) => Ok(passed(behind(request).await?, &passing)),
         }
     }
+}
+
+/// An answer of ours.
+pub fn answered<R>(response: Response<Bytes>) -> Answer<R> {
+    response.map(|body| Either::Left(Full::new(body)))
+}
+
+/// The answer of the service behind to a request that passed, its head completed.
+pub fn passed<R>(response: Response<R>, passing: &Passing) -> Answer<R> {
+    let (mut head, body) = response.into_parts();
+    passing.amend_response(&mut head);
+    Response::from_parts(head, Either::Right(body))
 }
 
 impl Driver {
@@ -150,7 +159,7 @@ impl Driver {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        self.run(request, Facade::begin).await
+        self.start(request).outcome().await
     }
 
     /// As [`Self::drive`], for a request that is for the protected resource whatever its path.
@@ -159,57 +168,52 @@ impl Driver {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        self.run(request, Facade::authenticate).await
+        self.begin(request, Facade::authenticate).outcome().await
     }
 
-    async fn run<B>(
+    /// As [`Self::drive`], with what needs no waiting done at once: for servers that make no future
+    /// of a request that is answered already.
+    pub fn start<B>(&self, request: Request<B>) -> Started<B> {
+        self.begin(request, Facade::begin)
+    }
+
+    fn begin<B>(
         &self,
         request: Request<B>,
         begin: impl FnOnce(&Facade, &http::request::Parts, &Context) -> Step,
-    ) -> Outcome<B>
-    where
-        B: Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let Shared { facade, client, documents, verified } = &*self.shared;
-        let (mut head, body) = request.into_parts();
-        let mut body = Some(Either::Right(body));
+    ) -> Started<B> {
+        let Shared { facade, documents, verified, .. } = &*self.shared;
+        let (head, body) = request.into_parts();
         let mut cx = documents.context(now());
         cx.remembered = facade.bearer_token(&head.headers).and_then(|token| verified.recall(token));
+        let step = begin(facade, &head, &cx);
+        self.go_on(step, head, Some(Either::Right(body)))
+    }
 
-        let mut step = begin(facade, &head, &cx);
-        loop {
+    /// Performs what needs no waiting. Without a body, what was to be read of it broke off.
+    fn go_on<B>(
+        &self,
+        mut step: Step,
+        mut head: http::request::Parts,
+        body: Option<PassedBody<B>>,
+    ) -> Started<B> {
+        let wait = loop {
             step = match step {
                 Step::Respond(response) => {
                     log(&head.method, head.uri.path(), &response);
-                    return Outcome::Answered(response);
+                    return Started::Done(Outcome::Answered(response));
                 }
                 Step::Pass(passing) => {
                     passing.amend_request(&mut head);
                     let body = body.unwrap_or(Either::Left(Full::default()));
-                    return Outcome::Passed(Request::from_parts(head, body), passing);
-                }
-                Step::Read(read) => {
-                    let bytes = match body.take() {
-                        Some(Either::Right(untouched)) => {
-                            read_body(&read, untouched, self.body_timeout).await
-                        }
-                        _ => Err(BodyError::Incomplete),
-                    };
-                    body = bytes.clone().ok().map(|bytes| Either::Left(Full::new(bytes)));
-                    read.resume(bytes)
-                }
-                Step::Load(load) => {
-                    // a caller who goes away takes no fetch along, for which others wait
-                    let (driver, document) = (self.clone(), load.document());
-                    _ = tokio::spawn(async move { driver.documents().load(document).await }).await;
-                    load.resume(&documents.context(now()))
+                    let request = Request::from_parts(head, body);
+                    return Started::Done(Outcome::Passed(request, passing));
                 }
                 Step::Verify(verify) => match signature::check(&verify) {
                     Ok(()) => {
                         let fingerprint = signature::Fingerprint::of(verify.token());
                         let (token, step) = verify.verified();
-                        verified.remember(fingerprint, token);
+                        self.shared.verified.remember(fingerprint, token);
                         step
                     }
                     Err(error) => {
@@ -217,12 +221,101 @@ impl Driver {
                         verify.refused()
                     }
                 },
+                Step::Load(load) => break Wait::Load(load),
+                Step::Read(read) => break Wait::Read(read),
                 Step::Send(request, awaiting) => {
-                    let answer = client.send(request, awaiting.limit()).await;
-                    awaiting.resume(answer)
+                    break Wait::Send(Box::new((request, *awaiting)));
                 }
             };
+        };
+        Started::Waiting(Box::new(Waiting { driver: self.clone(), wait, head, body }))
+    }
+}
+
+/// A request that was begun.
+#[derive(Debug)]
+#[must_use = "an exchange that is not carried on is a request without an answer"]
+#[expect(clippy::large_enum_variant, reason = "mostly it is done, and a box is what that saves")]
+pub enum Started<B> {
+    /// There was nothing to wait for.
+    Done(Outcome<B>),
+    /// A body is to be read or Entra to be asked.
+    Waiting(Box<Waiting<B>>),
+}
+
+/// A request that waits for something.
+pub struct Waiting<B> {
+    driver: Driver,
+    wait: Wait,
+    head: http::request::Parts,
+    body: Option<PassedBody<B>>,
+}
+
+enum Wait {
+    Load(Load),
+    Read(ReadBody),
+    Send(Box<(Request<Bytes>, Awaiting)>),
+}
+
+impl<B> fmt::Debug for Waiting<B> {
+    /// Shows what is waited for, and nothing of a request that may hold a code or a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.wait {
+            Wait::Load(_) => "Waiting(Load)",
+            Wait::Read(_) => "Waiting(Read)",
+            Wait::Send(_) => "Waiting(Send)",
+        })
+    }
+}
+
+impl<B> Started<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    /// What becomes of the request in the end.
+    pub async fn outcome(mut self) -> Outcome<B> {
+        loop {
+            self = match self {
+                Self::Done(outcome) => return outcome,
+                Self::Waiting(waiting) => waiting.wait().await,
+            };
         }
+    }
+}
+
+impl<B> Waiting<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    /// Waits for one thing, and goes on.
+    async fn wait(self: Box<Self>) -> Started<B> {
+        let Self { driver, wait, head, mut body } = *self;
+        let step = match wait {
+            Wait::Read(read) => {
+                let bytes = match body.take() {
+                    Some(Either::Right(untouched)) => {
+                        read_body(&read, untouched, driver.body_timeout).await
+                    }
+                    _ => Err(BodyError::Incomplete),
+                };
+                body = bytes.clone().ok().map(|bytes| Either::Left(Full::new(bytes)));
+                read.resume(bytes)
+            }
+            Wait::Load(load) => {
+                // a caller who goes away takes no fetch along, for which others wait
+                let (fetching, document) = (driver.clone(), load.document());
+                _ = tokio::spawn(async move { fetching.documents().load(document).await }).await;
+                load.resume(&driver.documents().context(now()))
+            }
+            Wait::Send(asking) => {
+                let (request, awaiting) = *asking;
+                let answer = driver.shared.client.send(request, awaiting.limit()).await;
+                awaiting.resume(answer)
+            }
+        };
+        driver.go_on(step, head, body)
     }
 }
 

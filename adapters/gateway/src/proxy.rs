@@ -1,5 +1,7 @@
 //! The way to the MCP server behind: heads amended, bodies streamed and never buffered.
 
+use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,13 +14,13 @@ use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::ResponseFuture;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use mcp_entra_core::Resource;
 use mcp_entra_core::principal::IDENTITY_HEADERS;
 use mcp_entra_driver::PassedBody;
 use mcp_entra_driver::client::{causes, http_connector};
-use mcp_entra_hyper::server::ClientAddr;
 use rustls::ClientConfig;
 use url::Url;
 
@@ -37,7 +39,7 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
@@ -49,6 +51,7 @@ pub(crate) struct Proxy {
     timeout: Option<Duration>,
     /// Scheme and authority of the server behind.
     origin: Uri,
+    host: HeaderValue,
     /// Its path, which stands for the public one.
     path: String,
     public_path: String,
@@ -75,41 +78,60 @@ impl Proxy {
             .pool_timer(TokioTimer::new())
             .build(connector);
         let (scheme, host) = resource.origin().split_once("://").unwrap_or_default();
+        let origin: Uri = upstream.origin().ascii_serialization().parse().unwrap_or_default();
+        let behind = origin.authority().map_or("", |authority| authority.as_str());
+        let value = |text| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
         Self {
             client,
             body_timeout: limits.body_timeout,
             timeout: limits.upstream_timeout,
-            origin: upstream.origin().ascii_serialization().parse().unwrap_or_default(),
+            host: value(behind),
             path: upstream.path().to_owned(),
             public_path: resource.path().to_owned(),
-            public_host: HeaderValue::try_from(host).unwrap_or(HeaderValue::from_static("")),
-            public_scheme: HeaderValue::try_from(scheme).unwrap_or(HeaderValue::from_static("")),
+            public_host: value(host),
+            public_scheme: value(scheme),
+            origin,
         }
     }
 
-    /// Passes a request on and streams the answer back.
-    pub(crate) async fn forward(
+    /// Passes a request on and streams the answer back; `forwarded_for` is the client's address.
+    pub(crate) fn forward(
+        self: Arc<Self>,
+        request: Request<PassedBody<RequestBody>>,
+        forwarded_for: Option<&HeaderValue>,
+    ) -> impl Future<Output = Response<ProxyBody>> + Send + use<> {
+        let asked = self.amend(request, forwarded_for).map(|request| self.client.request(request));
+        async move {
+            match asked {
+                Some(asked) => self.answer(asked).await,
+                None => answer(StatusCode::BAD_REQUEST, "the path cannot be passed on"),
+            }
+        }
+    }
+
+    /// The request as the server behind gets it.
+    fn amend(
         &self,
         request: Request<PassedBody<RequestBody>>,
-    ) -> Response<ProxyBody> {
+        forwarded_for: Option<&HeaderValue>,
+    ) -> Option<Request<SentBody>> {
         let (mut head, body) = request.into_parts();
-        let Some(uri) = self.uri(&head.uri) else {
-            return answer(StatusCode::BAD_REQUEST, "the path cannot be passed on");
-        };
-        head.uri = uri;
+        head.uri = self.uri(&head.uri)?;
         head.version = http::Version::HTTP_11;
-        let address = head.extensions.get::<ClientAddr>().map(|ClientAddr(address)| address.ip());
         remove_hop_by_hop(&mut head.headers);
-        for name in [HOST, EXPECT, FORWARDED] {
+        for name in [EXPECT, FORWARDED] {
             head.headers.remove(name);
         }
+        head.headers.insert(HOST, self.host.clone());
         head.headers.insert(X_FORWARDED_HOST, self.public_host.clone());
         head.headers.insert(X_FORWARDED_PROTO, self.public_scheme.clone());
-        if let Some(address) = address.and_then(|ip| HeaderValue::try_from(ip.to_string()).ok()) {
-            head.headers.append(X_FORWARDED_FOR, address);
+        if let Some(address) = forwarded_for {
+            head.headers.append(X_FORWARDED_FOR, address.clone());
         }
-        let body = PacedBody::new(body, self.body_timeout);
-        let asked = self.client.request(Request::from_parts(head, body));
+        Some(Request::from_parts(head, PacedBody::new(body, self.body_timeout)))
+    }
+
+    async fn answer(&self, asked: ResponseFuture) -> Response<ProxyBody> {
         let answered = match self.timeout {
             None => Ok(asked.await),
             Some(timeout) => tokio::time::timeout(timeout, asked).await,
@@ -162,6 +184,10 @@ pub(crate) fn answer(status: StatusCode, text: &'static str) -> Response<ProxyBo
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // one walk is cheaper than a look-up of each, and mostly there is none
+    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        return;
+    }
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -181,8 +207,8 @@ mod tests {
     use super::*;
 
     fn proxy(upstream: &str, resource: &str) -> Proxy {
-        let tls = mcp_entra_driver::client::tls_config().unwrap();
         let (upstream, resource) = (upstream.parse().unwrap(), resource.parse().unwrap());
+        let tls = mcp_entra_driver::client::tls_config().unwrap();
         Proxy::new(&upstream, &resource, tls, &Limits::default())
     }
 

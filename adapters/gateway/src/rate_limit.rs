@@ -14,11 +14,11 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Response};
+use http::{HeaderMap, Response};
 use mcp_entra_core::{Facade, SignInEndpoint};
-use mcp_entra_hyper::server::ClientAddr;
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+use crate::proxy::X_FORWARDED_FOR;
+
 /// Some twenty octets each, once they are used.
 const SLOTS: u64 = 1 << 18;
 
@@ -47,14 +47,18 @@ impl RateLimits {
     }
 
     /// The answer for a request that is one too many.
-    pub(crate) fn refusal(&self, head: &Parts, facade: &Facade) -> Option<Response<Bytes>> {
+    pub(crate) fn refusal(
+        &self,
+        head: &Parts,
+        peer: IpAddr,
+        facade: &Facade,
+    ) -> Option<Response<Bytes>> {
         if self.limiters.is_empty() {
             return None;
         }
         let endpoint = facade.sign_in_endpoint(head)?;
         let (_, limiter) = self.limiters.iter().find(|(limited, _)| *limited == endpoint)?;
-        let ClientAddr(peer) = head.extensions.get::<ClientAddr>()?;
-        let address = client(&head.headers, peer.ip(), self.trusted_proxies);
+        let address = client(&head.headers, peer, self.trusted_proxies);
         let slot = self.hasher.hash_one(network(address)) % SLOTS;
         let not_until = limiter.check_key(&slot).err()?;
         let wait = not_until.wait_time_from(self.clock.now());
@@ -111,9 +115,8 @@ mod tests {
         )
     }
 
-    fn head(path: &str, peer: &str, forwarded: &[&'static str]) -> Parts {
+    fn head(path: &str, forwarded: &[&'static str]) -> Parts {
         let (mut head, ()) = Request::post(path).body(()).unwrap().into_parts();
-        head.extensions.insert(ClientAddr(SocketAddr::new(peer.parse().unwrap(), 1)));
         for value in forwarded {
             head.headers.append(X_FORWARDED_FOR, HeaderValue::from_static(value));
         }
@@ -129,7 +132,8 @@ mod tests {
     fn each_address_has_an_allowance_of_its_own_at_the_endpoint_that_is_limited() {
         let (limits, facade) = (limits(3, 0), facade());
         let ask = |path: &str, peer: &str| {
-            let response = limits.refusal(&head(path, peer, &["10.0.0.1"]), &facade);
+            let response =
+                limits.refusal(&head(path, &["10.0.0.1"]), peer.parse().unwrap(), &facade);
             response.map(|response| response.status().as_u16())
         };
         for peer in ["192.0.2.1", "192.0.2.2"] {
@@ -146,7 +150,8 @@ mod tests {
     #[test]
     fn a_refusal_says_how_long_to_wait() {
         let (limits, facade) = (limits(2, 0), facade());
-        let ask = || limits.refusal(&head("/oauth/token", "192.0.2.1", &[]), &facade);
+        let peer = "192.0.2.1".parse().unwrap();
+        let ask = || limits.refusal(&head("/oauth/token", &[]), peer, &facade);
         assert!(ask().is_none() && ask().is_none());
         let wait: u64 = ask().unwrap().headers()["retry-after"].to_str().unwrap().parse().unwrap();
         assert!((1..=30).contains(&wait), "{wait}");
@@ -173,7 +178,7 @@ mod tests {
             (1, &["unknown"], peer),
             (1, &[""], peer),
         ] {
-            let head = head("/oauth/token", peer, forwarded);
+            let head = head("/oauth/token", forwarded);
             let address = client(&head.headers, peer.parse().unwrap(), trusted);
             assert_eq!(address.to_string(), found, "{trusted} {forwarded:?}");
         }
@@ -191,8 +196,8 @@ mod tests {
     fn however_many_addresses_ask_the_memory_has_an_end() {
         let (limits, facade) = (limits(1, 0), facade());
         for number in 0..2 * u32::try_from(SLOTS).unwrap() {
-            let peer = std::net::Ipv4Addr::from(number).to_string();
-            limits.refusal(&head("/oauth/token", &peer, &[]), &facade);
+            let peer = std::net::Ipv4Addr::from(number).into();
+            limits.refusal(&head("/oauth/token", &[]), peer, &facade);
         }
         let (_, limiter) = &limits.limiters[0];
         assert!(limiter.len() as u64 <= SLOTS);

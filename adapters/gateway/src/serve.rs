@@ -1,22 +1,24 @@
 //! `mcp-entra serve`: the sign-in in front of an MCP server.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, Ready, ready};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
-use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::{Either, Full};
+use futures_util::future::{BoxFuture, Either, FutureExt as _, TryFutureExt as _};
+use http::header::{HeaderValue, RETRY_AFTER};
+use http::{Request, Response, StatusCode};
+use http_body_util::Either as EitherBody;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use mcp_entra_core::{Facade, Principal, Settings};
 use mcp_entra_driver::client::tls_config;
-use mcp_entra_driver::{Client, ClientError, Driver, PassedBody};
+use mcp_entra_driver::{Answer, Client, ClientError, Driver, PassedBody, answered};
 use mcp_entra_functions::FunctionName;
-use mcp_entra_hyper::Service;
-use mcp_entra_hyper::server;
+use mcp_entra_hyper::{Answering, Service, server};
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -32,15 +34,17 @@ const START: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(crate) struct Gateway {
     driver: Driver,
-    proxy: Proxy,
+    proxy: Arc<Proxy>,
     accepting: Option<Accepting>,
     envelope: Option<mcp_entra_functions::Layer>,
-    rates: Arc<RateLimits>,
+    rates: RateLimits,
     limits: server::Limits,
 }
 
 /// The body of a request: as it comes, or out of an envelope.
-pub(crate) type RequestBody = Either<Full<Bytes>, Incoming>;
+pub(crate) type RequestBody = EitherBody<Full<Bytes>, Incoming>;
+/// The body of an answer: as it is, or in an envelope.
+type EnvelopeBody = EitherBody<Full<Bytes>, ProxyBody>;
 
 impl Gateway {
     pub(crate) fn new(
@@ -55,10 +59,10 @@ impl Gateway {
         let driver = Driver::with_client(Facade::new(settings), client);
         Ok(Self {
             driver: driver.with_body_timeout(limits.body_timeout),
-            proxy,
+            proxy: Arc::new(proxy),
             accepting: None,
             envelope: None,
-            rates: Arc::new(RateLimits::new(&limits.rates, limits.trusted_proxies)),
+            rates: RateLimits::new(&limits.rates, limits.trusted_proxies),
             limits: limits.server,
         })
     }
@@ -75,83 +79,127 @@ impl Gateway {
 
     /// Serves until `shutdown` completes.
     pub(crate) async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let Self { driver, proxy, accepting, envelope, rates, limits } = self;
-        // each request has the services to itself, and what they stand on is shared
-        let proxy = Arc::new(proxy);
-        let behind = {
-            let (facade, accepting) = (driver.facade().clone(), accepting.clone());
-            service_fn(move |request: Request<PassedBody<RequestBody>>| {
-                let (proxy, facade) = (proxy.clone(), facade.clone());
-                let accepting = accepting.clone();
-                async move {
-                    // the driver alone says who calls, and nobody passes without
-                    if request.extensions().get::<Arc<Principal>>().is_none() {
-                        return Ok::<_, Infallible>(match request.uri().path() {
-                            "/" => facade.front_page().map(|page| Either::Left(page.into())),
-                            _ => answer(StatusCode::NOT_FOUND, "nothing is served at this path\n"),
-                        });
-                    }
-                    match accepting {
-                        Some(accepting) if !accepting.within(START).await => Ok(later()),
-                        _ => Ok(proxy.forward(request).await),
-                    }
-                }
-            })
+        let (driver, limits) = (self.driver.clone(), self.limits);
+        let gateway = Arc::new(self);
+        let service = move |address: SocketAddr| {
+            let connection = Connection::new(gateway.clone(), address.ip());
+            service_fn(move |request| connection.answer(request))
         };
-        let sign_in = Service::new(driver.clone(), behind);
-        let gateway = {
-            let driver = driver.clone();
-            service_fn(move |request: Request<RequestBody>| {
-                let (driver, rates, sign_in) = (driver.clone(), rates.clone(), sign_in.clone());
-                let accepting = accepting.clone();
-                async move {
-                    if let Some(health) = health(&request, &driver, accepting.as_ref()) {
-                        return Ok(health.map(Either::Right));
-                    }
-                    let (head, body) = request.into_parts();
-                    if let Some(refusal) = rates.refusal(&head, driver.facade()) {
-                        return Ok(refusal.map(|body| Either::Left(Full::new(body))));
-                    }
-                    sign_in.call(Request::from_parts(head, body)).await
-                }
-            })
-        };
-        let gateway = service_fn(move |request: Request<Incoming>| {
-            let (gateway, envelope) = (gateway.clone(), envelope.clone());
-            async move {
-                match envelope {
-                    Some(envelope) => {
-                        envelope.answer(request, |request| gateway.call(request)).await
-                    }
-                    None => {
-                        let response = gateway.call(request.map(Either::Right)).await?;
-                        Ok::<_, Infallible>(response.map(Either::Right))
-                    }
-                }
-            }
-        });
         tokio::select! {
-            () = server::serve(listener, gateway, limits, shutdown) => {}
+            () = server::serve_each(listener, service, limits, shutdown) => {}
             () = driver.documents().keep_fresh() => {}
         }
     }
+
+    /// The platform's questions, which are answered wherever the MCP endpoint is.
+    fn health(&self, path: &str) -> Option<Response<ProxyBody>> {
+        match path {
+            "/healthz" => Some(answer(StatusCode::OK, "alive\n")),
+            "/readyz" if !self.is_accepting() => Some(later()),
+            "/readyz" if self.driver.documents().is_ready() => {
+                Some(answer(StatusCode::OK, "ready\n"))
+            }
+            "/readyz" => Some(answer(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Entra ID's discovery document and keys are not there yet\n",
+            )),
+            _ => None,
+        }
+    }
+
+    /// Whether the server behind listens, as far as that is ours to know.
+    fn is_accepting(&self) -> bool {
+        self.accepting.as_ref().is_none_or(Accepting::is_true)
+    }
 }
 
-/// The platform's questions, which are answered wherever the MCP endpoint is.
-fn health(
-    request: &Request<RequestBody>,
-    driver: &Driver,
-    accepting: Option<&Accepting>,
-) -> Option<Response<ProxyBody>> {
-    match request.uri().path() {
-        "/healthz" => Some(answer(StatusCode::OK, "alive\n")),
-        "/readyz" if accepting.is_some_and(|accepting| !accepting.is_true()) => Some(later()),
-        "/readyz" if driver.documents().is_ready() => Some(answer(StatusCode::OK, "ready\n")),
-        "/readyz" => Some(answer(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Entra ID's discovery document and keys are not there yet\n",
-        )),
-        _ => None,
+/// A client's connection. What does not change from one request to the next is made once.
+#[derive(Clone)]
+struct Connection {
+    gateway: Arc<Gateway>,
+    peer: IpAddr,
+    sign_in: Service<Behind>,
+}
+
+impl Connection {
+    fn new(gateway: Arc<Gateway>, peer: IpAddr) -> Self {
+        let behind = Behind {
+            gateway: gateway.clone(),
+            forwarded_for: HeaderValue::try_from(peer.to_string()).ok(),
+        };
+        Self { sign_in: Service::new(gateway.driver.clone(), behind), gateway, peer }
+    }
+
+    /// Answers a request that comes as it is or in an envelope.
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Answer<EnvelopeBody>, Infallible>> + Send + use<> {
+        let Some(envelope) = &self.gateway.envelope else {
+            let answer = self.sign_in(request.map(EitherBody::Right));
+            return answer.map_ok(|answer| answer.map(EitherBody::Right)).left_future();
+        };
+        let (envelope, connection) = (envelope.clone(), self.clone());
+        let answer =
+            async move { envelope.answer(request, |request| connection.sign_in(request)).await };
+        answer.boxed().right_future()
+    }
+
+    /// Answers what is the gateway's own, and leaves the rest to the sign-in.
+    fn sign_in(&self, request: Request<RequestBody>) -> Answering<ProxyBody, Infallible> {
+        let at_once = |answer| Answering::Left(ready(Ok(answer)));
+        if let Some(health) = self.gateway.health(request.uri().path()) {
+            return at_once(health.map(EitherBody::Right));
+        }
+        let (head, body) = request.into_parts();
+        let facade = self.gateway.driver.facade();
+        if let Some(refusal) = self.gateway.rates.refusal(&head, self.peer, facade) {
+            return at_once(answered(refusal));
+        }
+        self.sign_in.call(Request::from_parts(head, body))
+    }
+}
+
+/// What is behind the sign-in: the way to the MCP server, for whoever has a name.
+#[derive(Clone)]
+struct Behind {
+    gateway: Arc<Gateway>,
+    forwarded_for: Option<HeaderValue>,
+}
+
+impl hyper::service::Service<Request<PassedBody<RequestBody>>> for Behind {
+    type Response = Response<ProxyBody>;
+    type Error = Infallible;
+    type Future = Either<
+        Ready<Result<Self::Response, Infallible>>,
+        BoxFuture<'static, Result<Self::Response, Infallible>>,
+    >;
+
+    fn call(&self, request: Request<PassedBody<RequestBody>>) -> Self::Future {
+        // the driver alone says who calls, and nobody passes without
+        if request.extensions().get::<Arc<Principal>>().is_none() {
+            return Either::Left(ready(Ok(match request.uri().path() {
+                "/" => {
+                    let page = self.gateway.driver.facade().front_page();
+                    page.map(|page| EitherBody::Left(page.into()))
+                }
+                _ => answer(StatusCode::NOT_FOUND, "nothing is served at this path\n"),
+            })));
+        }
+        let proxy = self.gateway.proxy.clone();
+        if self.gateway.is_accepting() {
+            let answer = proxy.forward(request, self.forwarded_for.as_ref());
+            return Either::Right(answer.map(Ok).boxed());
+        }
+        let (accepting, forwarded_for) =
+            (self.gateway.accepting.clone(), self.forwarded_for.clone());
+        let waiting = async move {
+            match accepting {
+                Some(accepting) if !accepting.within(START).await => Ok(later()),
+                _ => Ok(proxy.forward(request, forwarded_for.as_ref()).await),
+            }
+        };
+        Either::Right(waiting.boxed())
     }
 }
 

@@ -26,13 +26,14 @@
 //! # Ok(()) }
 //! ```
 
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 
 use bytes::Bytes;
+use futures_util::future::Either;
 use http::{Request, Response};
 use http_body::Body;
-use mcp_entra_driver::Answer;
+use mcp_entra_driver::{Answer, Outcome, Started, answered, passed};
 pub use mcp_entra_driver::{Driver, PassedBody};
 
 mod head_timer;
@@ -52,6 +53,10 @@ impl<S> Service<S> {
     }
 }
 
+/// The answer of a [`Service`]: there already, or to be waited for.
+pub type Answering<R, E> =
+    Either<Ready<Result<Answer<R>, E>>, Pin<Box<dyn Future<Output = Result<Answer<R>, E>> + Send>>>;
+
 impl<S, B, R> hyper::service::Service<Request<B>> for Service<S>
 where
     S: hyper::service::Service<Request<PassedBody<B>>, Response = Response<R>>
@@ -66,12 +71,23 @@ where
 {
     type Response = Answer<R>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer<R>, S::Error>> + Send>>;
+    type Future = Answering<R, S::Error>;
 
     fn call(&self, request: Request<B>) -> Self::Future {
-        let Self { driver, inner } = self.clone();
-        Box::pin(async move {
-            driver.drive(request).await.complete(move |request| inner.call(request)).await
-        })
+        match self.driver.start(request) {
+            Started::Done(Outcome::Answered(response)) => {
+                Either::Left(ready(Ok(answered(response))))
+            }
+            Started::Done(Outcome::Passed(request, passing)) => {
+                let answering = self.inner.call(request);
+                Either::Right(Box::pin(async move { Ok(passed(answering.await?, &passing)) }))
+            }
+            started @ Started::Waiting(_) => {
+                let inner = self.inner.clone();
+                Either::Right(Box::pin(async move {
+                    started.outcome().await.complete(move |request| inner.call(request)).await
+                }))
+            }
+        }
     }
 }

@@ -76,7 +76,8 @@ enum Phase {
     Over,
 }
 
-/// Serves until `shutdown` completes, then drains.
+/// Serves until `shutdown` completes, then drains. Each request has its [`ClientAddr`] among its
+/// extensions.
 pub async fn serve<S, R>(
     listener: TcpListener,
     service: S,
@@ -89,12 +90,35 @@ pub async fn serve<S, R>(
     R: Body<Data = Bytes> + Send + 'static,
     R::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let with_address = move |address| {
+        let service = service.clone();
+        service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ClientAddr(address));
+            service.call(request)
+        })
+    };
+    serve_each(listener, with_address, limits, shutdown).await;
+}
+
+/// As [`serve`], with a service for each connection, made of the client's address.
+pub async fn serve_each<S, R>(
+    listener: TcpListener,
+    service: impl Fn(SocketAddr) -> S,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) where
+    S: Service<Request<Incoming>, Response = Response<R>> + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    R: Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let (phase, unchanged) = watch::channel(Phase::Serving);
     let places = Places::new(limits.connections);
     let start = move |stream: TcpStream, address: SocketAddr, place: Place| {
         // a socket that cannot do without delay works all the same
         _ = stream.set_nodelay(true);
-        let (service, mut phase) = (service.clone(), unchanged.clone());
+        let (service, mut phase) = (service(address), unchanged.clone());
         tokio::spawn(async move {
             if place.is_within_limit() {
                 run(stream, address, service, limits, &mut phase).await;
@@ -195,10 +219,6 @@ async fn run<S, R>(
     R: Body<Data = Bytes> + Send + 'static,
     R::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ClientAddr(address));
-        service.call(request)
-    });
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.write_timeout));
     let (stream, timer) = head_timer(Box::pin(stream), limits.header_timeout, limits.idle_timeout);
