@@ -38,7 +38,7 @@ pub use layer::Layer;
 pub use mcp_entra_core as core;
 
 use documents::Documents;
-use signature::VerifiedTokens;
+use signature::{PublicKeys, VerifiedTokens};
 
 /// How long a client may take to send a body that is read, if nothing else is said.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -58,6 +58,7 @@ struct Shared {
     facade: Facade,
     client: Client,
     documents: Documents,
+    keys: PublicKeys,
     verified: VerifiedTokens,
 }
 
@@ -119,8 +120,8 @@ impl Driver {
     /// A driver with a client of your own making.
     pub fn with_client(facade: Facade, client: Client) -> Self {
         let documents = Documents::new(facade.clone(), client.clone());
-        let verified = VerifiedTokens::default();
-        let shared = Arc::new(Shared { facade, client, documents, verified });
+        let (keys, verified) = (PublicKeys::default(), VerifiedTokens::default());
+        let shared = Arc::new(Shared { facade, client, documents, keys, verified });
         Self { shared, body_timeout: BODY_TIMEOUT }
     }
 
@@ -209,13 +210,8 @@ impl Driver {
                     let request = Request::from_parts(head, body);
                     return Started::Done(Outcome::Passed(request, passing));
                 }
-                Step::Verify(verify) => match signature::check(&verify) {
-                    Ok(()) => {
-                        let fingerprint = signature::Fingerprint::of(verify.token());
-                        let (token, step) = verify.verified();
-                        self.shared.verified.remember(fingerprint, token);
-                        step
-                    }
+                Step::Verify(verify) => match self.shared.keys.check(&verify) {
+                    Ok(()) => self.shared.verified.remember(*verify),
                     Err(error) => {
                         tracing::debug!(%error, "signature refused");
                         verify.refused()
