@@ -1,15 +1,20 @@
 //! The HTTPS client towards Entra: pooled, bounded in time and length, following no redirect.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper_rustls::HttpsConnector;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use mcp_entra_core::UpstreamError;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 
 /// How long an answer may take, from the name look-up to its last octet. Claude gives a token
 /// request ten seconds, so ours ends before.
@@ -21,7 +26,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// The client. Cheap to clone; clones share the pool.
 #[derive(Clone, Debug)]
 pub struct Client {
-    inner: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    inner: hyper_util::client::legacy::Client<Connector, Full<Bytes>>,
     timeout: Duration,
 }
 
@@ -31,26 +36,26 @@ impl Client {
     /// # Errors
     /// Where `SSL_CERT_FILE` names something that is no certificate file.
     pub fn new() -> Result<Self, ClientError> {
-        Ok(Self::with_tls_config(tls_config()?))
+        Ok(Self::with_connector(Connector::native()?))
     }
 
-    /// A client with TLS settings of your own, such as those of another client beside it.
+    /// A client with TLS settings of your own.
     pub fn with_tls_config(config: ClientConfig) -> Self {
-        Self::with_idle_connections(config, usize::MAX)
+        Self::with_connector(Connector::new(config))
+    }
+
+    /// A client that connects as another one beside it does.
+    pub fn with_connector(connector: Connector) -> Self {
+        Self::with_idle_connections(connector, usize::MAX)
     }
 
     /// A client that keeps no connection for later: for hosts that freeze a process, and with it
     /// connections that are gone when it goes on.
-    pub fn without_idle_connections(config: ClientConfig) -> Self {
-        Self::with_idle_connections(config, 0)
+    pub fn without_idle_connections(connector: Connector) -> Self {
+        Self::with_idle_connections(connector, 0)
     }
 
-    fn with_idle_connections(config: ClientConfig, most: usize) -> Self {
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(config)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http_connector());
+    fn with_idle_connections(connector: Connector, most: usize) -> Self {
         let inner = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -93,12 +98,76 @@ impl Client {
     }
 }
 
-/// The TLS settings of every client here: the machine's roots, or the bundled ones where it has
-/// none, as in an empty container.
-///
-/// # Errors
-/// Where `SSL_CERT_FILE` names something that is no certificate file.
-pub fn tls_config() -> Result<ClientConfig, ClientError> {
+/// Connects over TCP, with TLS where the address asks for it. Cheap to clone; clones share the
+/// TLS settings.
+#[derive(Clone, Debug)]
+pub struct Connector(Arc<OnceCell<HttpsConnector<HttpConnector>>>);
+
+impl Connector {
+    /// A connector with these TLS settings.
+    pub fn new(config: ClientConfig) -> Self {
+        Self(Arc::new(OnceCell::new_with(Some(https_connector(config)))))
+    }
+
+    /// A connector that believes the machine's root certificates, or those of `SSL_CERT_FILE`; the
+    /// bundled ones where the machine has none, as in an empty container.
+    ///
+    /// # Errors
+    /// Where `SSL_CERT_FILE` names something that is no certificate file.
+    pub fn native() -> Result<Self, ClientError> {
+        Ok(Self::new(tls_config()?))
+    }
+
+    /// As [`Self::native`], with the certificates read beside the runtime when they are first
+    /// needed: that takes longer than all else at the start of a process, which meanwhile answers.
+    pub fn lazy() -> Self {
+        Self(Arc::default())
+    }
+
+    /// Completes when the certificates are there.
+    ///
+    /// # Errors
+    /// Where `SSL_CERT_FILE` names something that is no certificate file.
+    pub async fn ready(&self) -> Result<(), ClientError> {
+        self.https().await.map(drop)
+    }
+
+    async fn https(&self) -> Result<&HttpsConnector<HttpConnector>, ClientError> {
+        let read = || async {
+            let config = tokio::task::spawn_blocking(tls_config).await;
+            let config =
+                config.map_err(|error| ClientError::Tls { reason: error.to_string() })??;
+            Ok(https_connector(config))
+        };
+        self.0.get_or_try_init(read).await
+    }
+}
+
+impl tower_service::Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        // as hyper's own connectors, it is always ready
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connector = self.clone();
+        Box::pin(async move { connector.https().await?.clone().call(uri).await })
+    }
+}
+
+fn https_connector(config: ClientConfig) -> HttpsConnector<HttpConnector> {
+    hyper_rustls::HttpsConnectorBuilder::new()
+        .with_tls_config(config)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(http_connector())
+}
+
+fn tls_config() -> Result<ClientConfig, ClientError> {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
     let named = std::env::var_os("SSL_CERT_FILE").or_else(|| std::env::var_os("SSL_CERT_DIR"));
@@ -121,7 +190,7 @@ pub fn tls_config() -> Result<ClientConfig, ClientError> {
 }
 
 /// A connector that gives up on a connection before a caller would.
-pub fn http_connector() -> HttpConnector {
+fn http_connector() -> HttpConnector {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
@@ -205,7 +274,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_is_kept_for_later_unless_a_freeze_may_come_between() {
         assert_eq!(connections_of(Client::new().unwrap()).await, 1);
-        let client = Client::without_idle_connections(tls_config().unwrap());
+        let client = Client::without_idle_connections(Connector::native().unwrap());
         assert_eq!(connections_of(client).await, 3);
     }
 }

@@ -169,14 +169,12 @@ async fn listen_and_serve(checked: options::Checked) -> Result<(), String> {
         let port = child::free_port().map_err(|error| format!("no port is free: {error}"))?;
         _ = upstream.set_port(Some(port));
     }
-    let gateway =
-        serve::Gateway::new(settings, &upstream, &limits).map_err(|error| error.to_string())?;
+    let gateway = serve::Gateway::new(settings, &upstream, &limits);
     let gateway = gateway.in_envelopes_of(envelope.as_ref());
     raise_file_limit(limits.server.connections);
     tracing::info!(%address, resource, %upstream, authority, tenant, "listening");
     if command.is_empty() {
-        gateway.serve(listener, shutdown()).await;
-        return Ok(());
+        return gateway.serve(listener, shutdown()).await.map_err(|error| error.to_string());
     }
 
     let mut child = child::Child::start(&command, &upstream)?;
@@ -189,8 +187,9 @@ async fn listen_and_serve(checked: options::Checked) -> Result<(), String> {
         }
     };
     // what is under way may finish, and needs the server for it
-    gateway.serve(listener, end).await;
+    let served = gateway.serve(listener, end).await;
     child.stop().await;
+    served.map_err(|error| error.to_string())?;
     ended.map_or(Ok(()), |end| Err(end.to_string()))
 }
 

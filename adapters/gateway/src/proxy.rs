@@ -13,15 +13,12 @@ use http::header::{
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::ResponseFuture;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use mcp_entra_core::Resource;
 use mcp_entra_core::principal::IDENTITY_HEADERS;
 use mcp_entra_driver::PassedBody;
-use mcp_entra_driver::client::{causes, http_connector};
-use rustls::ClientConfig;
+use mcp_entra_driver::client::{Connector, causes};
 use url::Url;
 
 use crate::limits::Limits;
@@ -46,7 +43,7 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 /// Passes requests on to one MCP server.
 #[derive(Clone, Debug)]
 pub(crate) struct Proxy {
-    client: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, SentBody>,
+    client: hyper_util::client::legacy::Client<Connector, SentBody>,
     body_timeout: Duration,
     timeout: Option<Duration>,
     /// Scheme and authority of the server behind.
@@ -66,14 +63,9 @@ impl Proxy {
     pub(crate) fn new(
         upstream: &Url,
         resource: &Resource,
-        tls: ClientConfig,
+        connector: Connector,
         limits: &Limits,
     ) -> Self {
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http_connector());
         let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .build(connector);
@@ -208,8 +200,7 @@ mod tests {
 
     fn proxy(upstream: &str, resource: &str) -> Proxy {
         let (upstream, resource) = (upstream.parse().unwrap(), resource.parse().unwrap());
-        let tls = mcp_entra_driver::client::tls_config().unwrap();
-        Proxy::new(&upstream, &resource, tls, &Limits::default())
+        Proxy::new(&upstream, &resource, Connector::lazy(), &Limits::default())
     }
 
     #[test]

@@ -15,7 +15,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use mcp_entra_core::{Facade, Principal, Settings};
-use mcp_entra_driver::client::tls_config;
+use mcp_entra_driver::client::Connector;
 use mcp_entra_driver::{Answer, Client, ClientError, Driver, PassedBody, answered};
 use mcp_entra_functions::FunctionName;
 use mcp_entra_hyper::{Answering, Service, server};
@@ -34,6 +34,7 @@ const START: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(crate) struct Gateway {
     driver: Driver,
+    connector: Connector,
     proxy: Arc<Proxy>,
     accepting: Option<Accepting>,
     envelope: Option<mcp_entra_functions::Layer>,
@@ -47,24 +48,21 @@ pub(crate) type RequestBody = EitherBody<Full<Bytes>, Incoming>;
 type EnvelopeBody = EitherBody<Full<Bytes>, ProxyBody>;
 
 impl Gateway {
-    pub(crate) fn new(
-        settings: Settings,
-        upstream: &Url,
-        limits: &Limits,
-    ) -> Result<Self, ClientError> {
+    pub(crate) fn new(settings: Settings, upstream: &Url, limits: &Limits) -> Self {
         // the machine's certificates are read once for both ways
-        let tls = tls_config()?;
-        let proxy = Proxy::new(upstream, settings.resource(), tls.clone(), limits);
-        let client = Client::with_tls_config(tls).with_timeout(limits.entra_timeout);
+        let connector = Connector::lazy();
+        let proxy = Proxy::new(upstream, settings.resource(), connector.clone(), limits);
+        let client = Client::with_connector(connector.clone()).with_timeout(limits.entra_timeout);
         let driver = Driver::with_client(Facade::new(settings), client);
-        Ok(Self {
+        Self {
             driver: driver.with_body_timeout(limits.body_timeout),
+            connector,
             proxy: Arc::new(proxy),
             accepting: None,
             envelope: None,
             rates: RateLimits::new(&limits.rates, limits.trusted_proxies),
             limits: limits.server,
-        })
+        }
     }
 
     /// Calls wait until the server behind listens.
@@ -78,16 +76,25 @@ impl Gateway {
     }
 
     /// Serves until `shutdown` completes.
-    pub(crate) async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let (driver, limits) = (self.driver.clone(), self.limits);
+    ///
+    /// # Errors
+    /// Where `SSL_CERT_FILE` names something that is no certificate file.
+    pub(crate) async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), ClientError> {
+        let (driver, connector, limits) =
+            (self.driver.clone(), self.connector.clone(), self.limits);
         let gateway = Arc::new(self);
         let service = move |address: SocketAddr| {
             let connection = Connection::new(gateway.clone(), address.ip());
             service_fn(move |request| connection.answer(request))
         };
         tokio::select! {
-            () = server::serve_each(listener, service, limits, shutdown) => {}
-            () = driver.documents().keep_fresh() => {}
+            () = server::serve_each(listener, service, limits, shutdown) => Ok(()),
+            () = driver.documents().keep_fresh() => Ok(()),
+            Err(error) = connector.ready() => Err(error),
         }
     }
 

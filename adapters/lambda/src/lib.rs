@@ -50,7 +50,8 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _, Response};
 use mcp_entra_core::{Facade, Settings, SettingsError};
 pub use mcp_entra_core::{Options, Principal};
-use mcp_entra_driver::{Answer, Client, ClientError, Driver, PassedBody, client};
+use mcp_entra_driver::client::Connector;
+use mcp_entra_driver::{Answer, Client, ClientError, Driver, PassedBody};
 
 /// How long the init phase, which may take ten seconds, waits for Entra's documents.
 const INIT_PATIENCE: Duration = Duration::from_secs(5);
@@ -76,7 +77,7 @@ impl Entra {
     /// Everything that is wrong with the options, or why there is no TLS client.
     pub async fn new(options: &Options) -> Result<Self, EntraError> {
         let facade = Facade::new(Settings::parse(options)?);
-        let client = Client::without_idle_connections(client::tls_config()?);
+        let client = Client::without_idle_connections(Connector::native()?);
         let driver = Driver::with_client(facade, client);
         driver.refresh(INIT_PATIENCE).await;
         Ok(Self { driver })

@@ -68,7 +68,7 @@ async fn demonstrate(options: DemoOptions) -> Result<(), Failure> {
         operation_scopes: vec!["tools/call:delete_*=mcp.write".into()],
         ..Options::default()
     })?;
-    let gateway = Gateway::new(settings, &upstream.parse()?, &crate::limits::Limits::default())?;
+    let gateway = Gateway::new(settings, &upstream.parse()?, &crate::limits::Limits::default());
     let serving = tokio::spawn(gateway.serve(listener, std::future::pending()));
 
     report::opening(&entra.authority(), &upstream, &resource);
@@ -77,7 +77,7 @@ async fn demonstrate(options: DemoOptions) -> Result<(), Failure> {
     if !options.once {
         report::invitation(&resource);
         tokio::select! {
-            _ = serving => {}
+            served = serving => served??,
             () = crate::shutdown() => {}
         }
     }

@@ -8,11 +8,9 @@ use bytes::Bytes;
 use http::header::USER_AGENT;
 use http::request::Builder;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use mcp_entra_driver::ClientError;
-use mcp_entra_driver::client::{causes, http_connector, tls_config};
+use mcp_entra_driver::client::{Connector, causes};
 use url::{Host, Url};
 
 use super::seen::{Answer, Call, NoAnswer};
@@ -30,7 +28,7 @@ const AGENT: &str = concat!(
 /// The client.
 #[derive(Debug)]
 pub(crate) struct Web {
-    inner: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    inner: hyper_util::client::legacy::Client<Connector, Full<Bytes>>,
     timeout: Duration,
     /// Whether the server that is examined is itself in a private network, or on this machine.
     private: bool,
@@ -40,13 +38,8 @@ pub(crate) struct Web {
 impl Web {
     /// A client for the walk that begins at `resource`.
     pub(crate) async fn new(resource: &Url, timeout: Duration) -> Result<Self, ClientError> {
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls_config()?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http_connector());
-        let inner =
-            hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
+        let inner = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+            .build(Connector::native()?);
         let private = is_private(resource).await;
         Ok(Self { inner, timeout, private, hosts: Mutex::default() })
     }
