@@ -81,8 +81,8 @@ type Fingerprint = [u8; 16];
 ///
 /// A token is known by a hash of its text under a key that this memory has drawn for itself (GMAC,
 /// NIST SP 800-38D). The hash is shown to nobody, and without the key nobody can make two texts
-/// with the same one but by luck, one in 2^120 at a try; at a tenth of SHA-256's cost, of which each
-/// call would pay as much as for all else that is done here.
+/// with the same one but by luck, one in 2^120 at a try. SHA-256 would take five times as
+/// long, which was the most of what a call cost.
 #[derive(Debug)]
 pub struct VerifiedTokens {
     key: Option<LessSafeKey>,
