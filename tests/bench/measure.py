@@ -46,7 +46,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**os.environ, **(environment or {})},
+            env={name: value for name, value in {**os.environ, **(environment or {})}.items() if value is not None},
             text=True,
         )
         self.lines = []
@@ -90,6 +90,7 @@ class Bench:
             capture_output=True,
         )
         self.unseen = self.requests // 10
+        self.remembered = 4_000 if self.rounds > 3 else 800
         self.behind = self.start_behind(1 + self.unseen * (self.rounds + 1), 0)
         named = [line.split("=", 1) for line in self.behind.lines]
         self.authority, self.tenant = dict(named)["authority"], dict(named)["tenant"]
@@ -119,7 +120,7 @@ class Bench:
             *("--client-id", CLIENT, "--tenant", self.tenant, "--authority", authority or self.authority),
             *("--upstream", f"http://{self.behind.address}/mcp"),
         ]
-        trusted = {"SSL_CERT_FILE": str(self.certificate)}
+        trusted = {"SSL_CERT_FILE": str(self.certificate), "SSL_CERT_DIR": None}
         process = Process(command, self.cores[0], r"listening.*?address=(\S+)", trusted, subprocess.STDOUT)
         threading.Thread(target=process.child.stdout.read, daemon=True).start()
         return self.keep(process)
@@ -199,6 +200,7 @@ class Bench:
         )
         results["streamed event"] = self.said("event", self.events(ours, proxy, seen))
         results["memory"] = self.said("memory", self.memory(ours, proxy))
+        results["curves"] = self.said("curves", self.curves(ours, call, seen))
         verify.stop()
         ours.stop()
         proxy.stop()
@@ -251,6 +253,24 @@ class Bench:
             resident.append(process.resident())
             idle.stop()
         return {"ratio": resident[0] / resident[1], "ours": resident[0], "bare": resident[1]}
+
+    def curves(self, ours, call, seen):
+        """Microseconds for each call while more and more tokens are remembered, and streams open."""
+        sizes = [self.remembered // 8, self.remembered // 4, self.remembered // 2, self.remembered]
+        curves = {"tokens remembered": [], "streams open": []}
+        for size in sizes:
+            # the first time they are seen, then they are known
+            tokens = [self.tokens[n % size] for n in range(max(size, self.requests))]
+            self.load(ours, *call, size, tokens)
+            cost = min(self.load(ours, *call, self.requests, tokens)[0] for _ in range(3))
+            curves["tokens remembered"].append([size, cost])
+        method, path, _, body, status = call
+        for size in (250, 500, 1_000, 2_000):
+            idle = Process([self.binaries[1], "idle", ours.address, size, self.tokens[0]], self.cores[1], r"open=(\d+)")
+            cost = min(self.load(ours, method, path, seen, body, status, self.requests)[0] for _ in range(3))
+            curves["streams open"].append([size, cost])
+            idle.stop()
+        return curves
 
     def cold_start(self, answers):
         """From the start of the process to its first right answers, Entra a tenth of a second away."""

@@ -69,6 +69,15 @@ def gains(results):
     )
 
 
+def curves(results):
+    """Each curve in a sentence: what a call costs at four sizes."""
+    sentences = []
+    for name, points in results["curves"].items():
+        costs = ", ".join(f"{cost:.1f} µs with {size:,}" for size, cost in points)
+        sentences.append(f"By {name}, a call costs {costs}.")
+    return " ".join(sentences)
+
+
 def machine():
     model = next(
         (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
@@ -91,6 +100,8 @@ def write(root: pathlib.Path, results, short):
             table(results),
             "",
             gains(results),
+            "",
+            curves(results),
             "",
             f"Measured by `{command}` on {machine()}: processor time for each request as the operating "
             "system counts it, one core, 32 connections, short runs in turns; the median of the runs' ratios, the least "
