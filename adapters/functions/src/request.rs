@@ -37,6 +37,10 @@ use http::header::{
 use http::{Method, Request, Uri};
 use serde::Deserialize;
 
+/// The most values of headers. The host takes 100 from a client, and [`HeaderMap`] panics at some
+/// 24,000.
+pub const MOST_HEADERS: usize = 1024;
+
 /// Why an invocation is no request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -44,12 +48,12 @@ pub enum InvocationError {
     /// Not the JSON that the host sends.
     #[error("not an invocation of an HTTP trigger: {0}")]
     Json(#[from] serde_json::Error),
-    /// No input of this name.
+    /// No input of this name, or one that is no HTTP trigger's.
     #[error(
         "the invocation has no input '{0}': that must be the name of the HTTP trigger in function.json"
     )]
     NoTrigger(String),
-    /// `Url` is not absolute.
+    /// `Url` is not absolute. Its query is not shown.
     #[error("Url '{0}' is not an absolute http or https URL")]
     Url(String),
     /// `Method` is no method.
@@ -58,6 +62,9 @@ pub enum InvocationError {
     /// A header that no request can have. Its value is not shown.
     #[error("the header '{0}' has a name or a value that HTTP does not have")]
     Header(String),
+    /// More than [`MOST_HEADERS`].
+    #[error("the request has more than {MOST_HEADERS} headers")]
+    TooManyHeaders,
     /// `Query` is a string, but no object is in it.
     #[error("Query is neither an object nor a string with one in it")]
     Query,
@@ -130,10 +137,15 @@ pub fn from_invocation(
     invocation: &[u8],
     trigger: &str,
 ) -> Result<Request<Bytes>, InvocationError> {
+    // serde would take the fields of a struct from an array as well
+    if !invocation.trim_ascii_start().starts_with(b"{") {
+        return Err(InvocationError::Json(serde::de::Error::custom("it is not an object")));
+    }
     let mut invocation: Invocation = serde_json::from_slice(invocation)?;
     let trigger = invocation
         .data
         .remove(trigger)
+        .filter(serde_json::Value::is_object)
         .ok_or_else(|| InvocationError::NoTrigger(trigger.to_owned()))?;
     let Trigger { url, method, query, headers, body } = serde_json::from_value(trigger)?;
 
@@ -147,12 +159,12 @@ pub fn from_invocation(
     let mut request = Request::new(body);
     *request.method_mut() =
         Method::from_bytes(method.as_bytes()).map_err(|_| InvocationError::Method(method))?;
-    *request.uri_mut() = uri_of(url, query)?;
+    *request.uri_mut() = uri_of(&url, query)?;
     *request.headers_mut() = headers;
     Ok(request)
 }
 
-fn uri_of(url: String, query: Query) -> Result<Uri, InvocationError> {
+fn uri_of(url: &str, query: Query) -> Result<Uri, InvocationError> {
     let pairs = match query {
         Query::Pairs(pairs) => pairs,
         Query::Text(text) if text.is_empty() => BTreeMap::new(),
@@ -161,7 +173,8 @@ fn uri_of(url: String, query: Query) -> Result<Uri, InvocationError> {
     let absolute = url.parse::<Uri>().ok().filter(|uri| {
         uri.authority().is_some() && matches!(uri.scheme_str(), Some("http" | "https"))
     });
-    let Some(absolute) = absolute else { return Err(InvocationError::Url(url)) };
+    let fault = || InvocationError::Url(url.split('?').next().unwrap_or_default().to_owned());
+    let absolute = absolute.ok_or_else(fault)?;
     let mut target = absolute.path().to_owned();
     if let Some(query) = absolute.query() {
         target.push('?');
@@ -176,7 +189,7 @@ fn uri_of(url: String, query: Query) -> Result<Uri, InvocationError> {
             encode(value, &mut target);
         }
     }
-    target.parse().map_err(|_| InvocationError::Url(url))
+    target.parse().map_err(|_| fault())
 }
 
 /// Appends with everything percent-encoded but what RFC 3986 section 2.3 leaves alone.
@@ -200,6 +213,9 @@ fn headers_of(given: &BTreeMap<String, OneOrMore>) -> Result<HeaderMap, Invocati
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| fault())?;
         for value in values.as_slice() {
             let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| fault())?;
+            if headers.len() == MOST_HEADERS {
+                return Err(InvocationError::TooManyHeaders);
+            }
             headers.append(&header, value);
         }
     }
@@ -343,5 +359,42 @@ mod tests {
         }
         let other = from_invocation(&invocation(&json!({})), "request");
         assert!(other.unwrap_err().to_string().contains("'request'"));
+    }
+
+    #[test]
+    fn fields_are_known_by_their_names_and_not_by_their_places() {
+        let trigger = json!({ "Url": "https://h/", "Method": "GET" });
+        let placed = json!([{ "req": trigger }]).to_string();
+        let result = from_invocation(placed.as_bytes(), "req");
+        assert!(matches!(result, Err(InvocationError::Json(_))));
+        let placed = invocation(&json!(["https://h/", "GET", {}, {}, null]));
+        assert!(matches!(from_invocation(&placed, "req"), Err(InvocationError::NoTrigger(_))));
+    }
+
+    #[test]
+    fn a_refusal_shows_neither_a_query_nor_a_header_nor_a_body() {
+        let unsound = ["https://h/a b?code=canary", "https://h/a?code=canary b", "/a?code=canary"];
+        for (url, header) in
+            unsound.iter().map(|url| (*url, "a")).chain([("https://h/", "canary\n")])
+        {
+            let more = json!({ "Headers": { "authorization": header }, "Body": "canary" });
+            let shown = get(url, &more).unwrap_err().to_string();
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn more_headers_than_a_request_has_are_refused() {
+        let named = |count| {
+            let headers: BTreeMap<String, &str> =
+                (0..count).map(|n| (format!("h{n}"), "")).collect();
+            get("https://h/", &json!({ "Headers": headers }))
+        };
+        assert_eq!(named(MOST_HEADERS).unwrap().headers().len(), MOST_HEADERS);
+        for headers in [named(MOST_HEADERS + 1), named(40_000)] {
+            assert!(matches!(headers, Err(InvocationError::TooManyHeaders)));
+        }
+        let values = get("https://h/", &json!({ "Headers": { "h": vec![""; MOST_HEADERS + 1] } }));
+        assert!(matches!(values, Err(InvocationError::TooManyHeaders)));
     }
 }
