@@ -9,6 +9,8 @@ pub mod challenge;
 pub mod discovery;
 pub mod exchange;
 pub mod form;
+pub mod invocation;
+pub mod invocation_result;
 pub mod key_set;
 pub mod operation;
 pub mod principal;
