@@ -74,13 +74,14 @@ impl RateLimits {
 fn client(headers: &HeaderMap, peer: IpAddr, trusted_proxies: usize) -> IpAddr {
     let Some(from_the_end) = trusted_proxies.checked_sub(1) else { return peer };
     let values = headers.get_all(X_FORWARDED_FOR).iter().rev();
-    let mut addresses =
-        values.flat_map(|value| value.to_str().unwrap_or_default().rsplit(',').map(str::trim));
+    // by octets: in front of the comma there may be what is no text
+    let mut addresses = values.flat_map(|value| value.as_bytes().rsplit(|&octet| octet == b','));
     addresses.nth(from_the_end).and_then(address).unwrap_or(peer)
 }
 
 /// An address as proxies write it, App Service with its port.
-fn address(text: &str) -> Option<IpAddr> {
+fn address(octets: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(octets).ok()?.trim();
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
@@ -100,6 +101,8 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use http::{HeaderValue, Request};
     use mcp_entra_core::{Options, Settings};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -182,6 +185,35 @@ mod tests {
             let address = client(&head.headers, peer.parse().unwrap(), trusted);
             assert_eq!(address.to_string(), found, "{trusted} {forwarded:?}");
         }
+    }
+
+    proptest! {
+        /// Whoever could change its own address by a header would have an allowance for each.
+        #[test]
+        fn what_a_client_has_sent_itself_changes_no_address(
+            sent in vec(vec(any::<u8>().prop_filter("a field's", is_field_octet), 0..20), 1..3),
+            trusted in 1usize..4,
+            joined: bool,
+        ) {
+            let peer: IpAddr = "192.0.2.9".parse().unwrap();
+            let mut lines = sent;
+            for proxy in 0..trusted {
+                let address = format!("203.0.113.{proxy}");
+                match lines.last_mut().filter(|_| joined) {
+                    Some(line) => line.extend_from_slice(format!(", {address}").as_bytes()),
+                    None => lines.push(address.into()),
+                }
+            }
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(X_FORWARDED_FOR, HeaderValue::from_bytes(&line).unwrap());
+            }
+            prop_assert_eq!(client(&headers, peer, trusted).to_string(), "203.0.113.0");
+        }
+    }
+
+    fn is_field_octet(octet: &u8) -> bool {
+        HeaderValue::from_bytes(&[*octet]).is_ok()
     }
 
     #[test]
