@@ -28,6 +28,12 @@ const TO_ENTRA: [&str; 13] = [
     "state",
 ];
 
+/// What pages are made of.
+const ELEMENTS: [&str; 18] = [
+    "!doctype", "a", "body", "button", "code", "form", "h1", "h2", "head", "html", "input",
+    "label", "main", "meta", "p", "pre", "style", "title",
+];
+
 /// JSON that was accepted, read by another parser; nothing where that one refuses what means
 /// nothing here, such as a number out of range.
 pub(crate) fn read(json: &[u8]) -> Value {
@@ -133,8 +139,29 @@ pub(crate) fn check_answer(response: &Response<Bytes>, settings: &Settings) {
     } else {
         assert!(!response.status().is_redirection());
     }
-    if response.headers().get("content-type").is_some_and(|v| v == "application/json") {
-        serde_json::from_slice::<&RawValue>(response.body()).expect("JSON is JSON");
+    match response.headers().get("content-type").and_then(|kind| kind.to_str().ok()) {
+        Some("application/json") => {
+            serde_json::from_slice::<&RawValue>(response.body()).expect("JSON is JSON");
+        }
+        Some("text/html; charset=utf-8") => check_page(response),
+        kind => assert!(kind.is_none() && response.body().is_empty(), "{kind:?}"),
+    }
+}
+
+/// No page has an element that runs, loads or frames, nor a link that runs, and a browser is told.
+fn check_page(response: &Response<Bytes>) {
+    let policy = response.headers()["content-security-policy"].to_str().expect("a policy is text");
+    for directive in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"] {
+        assert!(policy.split("; ").any(|known| known == directive), "{policy}");
+    }
+    let html = std::str::from_utf8(response.body()).expect("a page is text");
+    for tag in html.split('<').skip(1) {
+        let (tag, _) = tag.split_once('>').expect("a tag ends");
+        let name = tag.trim_start_matches('/').split([' ', '\n']).next().unwrap_or_default();
+        assert!(ELEMENTS.contains(&name), "<{tag}>");
+        for link in tag.split(" href=\"").skip(1) {
+            assert!(link.starts_with("https://"), "<{tag}>");
+        }
     }
 }
 
