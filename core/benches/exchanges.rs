@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use http::header::HeaderValue;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, response};
 use mcp_entra_core::scope::ApiName;
 use mcp_entra_core::{Context, Facade, KeySet, Options, Settings, Step, UnixTime};
 
@@ -95,12 +96,18 @@ fn cases() -> Vec<Case> {
             post("/oauth/token"),
             "grant_type=refresh_token&refresh_token=r",
         ),
+        world.answering(&long_answer()).case(
+            "token, refresh of usual length",
+            post("/oauth/token"),
+            &format!("grant_type=refresh_token&refresh_token={}", opaque(1000)),
+        ),
         world.case("call, token never seen", call(&token("access_as_user")), ""),
         world.remembering(&token("access_as_user")).case(
             "call, token seen",
             call(&token("access_as_user")),
             "",
         ),
+        world.passing("call, passed on", call_of_a_client(), answer_of_a_server()),
         world.qualification("qualification".into(), "openid access_as_user".into()),
     ];
     cases.extend([8, 16, 32, 64].map(|size| {
@@ -210,6 +217,8 @@ fn hostile(world: &World) -> Vec<Case> {
 struct World {
     facade: Facade,
     cx: Context,
+    /// Entra's, to a token request.
+    answer: Bytes,
 }
 
 impl World {
@@ -230,7 +239,15 @@ impl World {
         let keys = KeySet::parse(include_bytes!("../tests/fixtures/jwks_v2_common.json"));
         let now = UnixTime(1_767_225_700);
         let (discovery, keys) = (discovery.map(Arc::new), keys.ok().map(Arc::new));
-        Self { facade, cx: Context { now, discovery, keys, ..Context::default() } }
+        Self {
+            facade,
+            cx: Context { now, discovery, keys, ..Context::default() },
+            answer: Bytes::from_static(ANSWER.as_bytes()),
+        }
+    }
+
+    fn answering(&self, answer: &str) -> Self {
+        Self { answer: Bytes::copy_from_slice(answer.as_bytes()), ..self.clone() }
     }
 
     /// The driver has verified this token before.
@@ -251,6 +268,25 @@ impl World {
         }
     }
 
+    /// A call by a caller who is known, amended on its way there and back; copies of both heads are
+    /// in the count.
+    fn passing(&self, name: &str, request: Parts, answer: response::Parts) -> Case {
+        let token = self.facade.bearer_token(&request.headers).unwrap_or_default();
+        let passing = match self.remembering(token).exchange(&request, &Bytes::new()) {
+            Step::Pass(passing) => passing,
+            other => panic!("the call does not pass: {other:?}"),
+        };
+        Case {
+            name: name.into(),
+            run: Box::new(move || {
+                let (mut request, mut answer) = (request.clone(), answer.clone());
+                passing.amend_request(&mut request);
+                passing.amend_response(&mut answer);
+                black_box((request, answer));
+            }),
+        }
+    }
+
     fn qualification(&self, name: String, asked: String) -> Case {
         let api = self.facade.settings().api().clone();
         Case {
@@ -264,9 +300,7 @@ impl World {
         loop {
             step = match step {
                 Step::Read(read) => read.resume(Ok(body.clone())),
-                Step::Send(_, awaiting) => {
-                    awaiting.resume(Ok(Response::new(Bytes::from_static(ANSWER.as_bytes()))))
-                }
+                Step::Send(_, awaiting) => awaiting.resume(Ok(Response::new(self.answer.clone()))),
                 Step::Verify(verify) => verify.verified().1,
                 end => return end,
             };
@@ -280,6 +314,50 @@ fn head(request: http::request::Builder) -> Parts {
 
 fn call(token: &str) -> Parts {
     head(Request::post("/mcp").header("authorization", format!("Bearer {token}")))
+}
+
+/// With the headers that the Python SDK sends.
+fn call_of_a_client() -> Parts {
+    let mut call = call(&token("access_as_user"));
+    for (name, value) in [
+        ("host", "mcp.example.com"),
+        ("accept", "application/json, text/event-stream"),
+        ("accept-encoding", "gzip, deflate"),
+        ("connection", "keep-alive"),
+        ("user-agent", "python-httpx/0.28.1"),
+        ("content-type", "application/json"),
+        ("content-length", "110"),
+        ("mcp-protocol-version", "2025-11-25"),
+        ("mcp-session-id", "3f1a6c0e2b7d4c5f9a8e7d6c5b4a3f2e"),
+    ] {
+        call.headers.insert(name, HeaderValue::from_static(value));
+    }
+    call
+}
+
+fn answer_of_a_server() -> response::Parts {
+    let answer = Response::builder()
+        .header("content-type", "text/event-stream")
+        .header("cache-control", "no-cache, no-transform")
+        .header("date", "Thu, 01 Jan 2026 00:00:00 GMT")
+        .header("mcp-session-id", "3f1a6c0e2b7d4c5f9a8e7d6c5b4a3f2e")
+        .header("transfer-encoding", "chunked");
+    answer.body(()).unwrap_or_else(|error| panic!("{error}")).into_parts().0
+}
+
+/// What Entra answers, as long as its own are.
+fn long_answer() -> String {
+    format!(
+        r#"{{"token_type":"Bearer","scope":"api://{CLIENT}/access_as_user","expires_in":3599,"ext_expires_in":3599,"access_token":"{}.{}","refresh_token":"1.{}"}}"#,
+        opaque(1000),
+        opaque(342),
+        opaque(1000)
+    )
+}
+
+/// Text of the octets that tokens have.
+fn opaque(length: usize) -> String {
+    (0..length).map(|i| char::from(b"0AwQ-bT7x_Zk3PvR"[i * 7 % 16])).collect()
 }
 
 /// A token with a key of the fixtures; nobody asks for its signature.
