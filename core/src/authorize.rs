@@ -17,7 +17,7 @@
 
 use std::fmt;
 
-use crate::form::{Form, FormError};
+use crate::form::{Form, FormError, Writer};
 use crate::oauth_error::{ErrorCode, OAuthError};
 use crate::redirect_uri::{RedirectUri, RedirectUriError};
 use crate::scope::ApiName;
@@ -176,25 +176,25 @@ fn location(
     let mut location = String::with_capacity(1024);
     location.push_str(endpoint);
     location.push('?');
-    let mut query = form_urlencoded::Serializer::for_suffix(location, endpoint.len() + 1);
+    let mut query = Writer::new(location);
     query
-        .append_pair("client_id", settings.client_id().as_str())
-        .append_pair("response_type", "code")
-        .append_pair("redirect_uri", redirect_uri.as_str())
-        .append_pair("scope", &scope)
-        .append_pair("code_challenge", challenge)
-        .append_pair("code_challenge_method", "S256")
-        .append_pair("response_mode", "query");
+        .pair("client_id", settings.client_id().as_str())
+        .pair("response_type", "code")
+        .pair("redirect_uri", redirect_uri.as_str())
+        .pair("scope", &scope)
+        .pair("code_challenge", challenge)
+        .pair("code_challenge_method", "S256")
+        .pair("response_mode", "query");
     for name in UNCHANGED {
         if let Some(value) = form.get(name) {
-            query.append_pair(name, value);
+            query.pair(name, value);
         }
     }
     if let Some(prompt) = prompt {
-        query.append_pair("prompt", prompt);
+        query.pair("prompt", prompt);
     }
     if let (Some(hint), true) = (form.get("login_hint"), prompt != Some("select_account")) {
-        query.append_pair("login_hint", hint);
+        query.pair("login_hint", hint);
     }
     Ok(query.finish())
 }

@@ -23,6 +23,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::{memchr, memchr_iter, memchr2};
+
 /// The most parameters that one form may have; OAuth requests have about a dozen.
 pub const MAX_PARAMETERS: usize = 64;
 
@@ -41,18 +43,23 @@ impl<'a> Form<'a> {
     /// # Errors
     /// What is wrong with the form, and the name of the parameter where there is one.
     pub fn parse(text: &'a [u8]) -> Result<Self, FormError> {
-        let separators = text.iter().filter(|&&byte| byte == b'&').count();
+        // what is printable in the whole text is so in each part of it that has no escape
+        let printable = text.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
+        let separators = memchr_iter(b'&', text).count();
         let mut pairs = Vec::with_capacity(separators.min(MAX_PARAMETERS - 1) + 1);
-        for pair in text.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
+        let mut rest = Some(text);
+        while let Some(text) = rest {
+            let pair;
+            (pair, rest) = split_once(text, b'&');
+            if pair.is_empty() {
+                continue;
+            }
             if pairs.len() == MAX_PARAMETERS {
                 return Err(FormError::TooMany);
             }
-            let at = pair.iter().position(|&byte| byte == b'=');
-            let (name, value) = match at.and_then(|at| pair.split_at_checked(at)) {
-                Some((name, value)) => (name, value.get(1..).unwrap_or_default()),
-                None => (pair, &[][..]),
-            };
-            pairs.push((decode(name)?, decode(value)?));
+            let (name, value) = split_once(pair, b'=');
+            let value = value.unwrap_or_default();
+            pairs.push((decode(name, printable)?, decode(value, printable)?));
         }
         let form = Self { pairs };
         match form.duplicate() {
@@ -61,14 +68,12 @@ impl<'a> Form<'a> {
         }
     }
 
+    /// The first by name. Parameters are few, so each is held against those before it.
     fn duplicate(&self) -> Option<&str> {
-        let mut names = Vec::with_capacity(self.pairs.len());
-        names.extend(self.iter().map(|(name, _)| name).filter(|&name| name != REPEATABLE));
-        names.sort_unstable();
-        names.windows(2).find_map(|pair| match pair {
-            [one, other] if one == other => Some(*one),
-            _ => None,
-        })
+        let again = self.iter().enumerate().filter(|&(at, (name, _))| {
+            name != REPEATABLE && self.iter().take(at).any(|(before, _)| before == name)
+        });
+        again.map(|(_, (name, _))| name).min()
     }
 
     /// The value of a parameter; an empty one counts as omitted (RFC 6749 section 3.1).
@@ -120,34 +125,92 @@ pub enum FormError {
     Utf8,
 }
 
-fn decode(text: &[u8]) -> Result<Cow<'_, str>, FormError> {
-    let decoded = if text.iter().any(|&byte| byte == b'%' || byte == b'+') {
-        let mut octets = Vec::with_capacity(text.len());
-        let mut rest = text.iter();
-        while let Some(&byte) = rest.next() {
-            octets.push(match byte {
-                b'+' => b' ',
-                b'%' => {
-                    let high = hex(rest.next()).ok_or(FormError::Percent)?;
-                    let low = hex(rest.next()).ok_or(FormError::Percent)?;
-                    high << 4 | low
-                }
-                other => other,
-            });
+fn split_once(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
+    match memchr(separator, text).and_then(|at| text.split_at_checked(at)) {
+        Some((before, rest)) => (before, rest.get(1..)),
+        None => (text, None),
+    }
+}
+
+fn decode(text: &[u8], printable: bool) -> Result<Cow<'_, str>, FormError> {
+    let (decoded, printable) = match memchr2(b'%', b'+', text) {
+        None => (str::from_utf8(text).map(Cow::Borrowed).map_err(|_| FormError::Utf8)?, printable),
+        Some(_) => {
+            let octets = unescape(text)?;
+            (String::from_utf8(octets).map(Cow::Owned).map_err(|_| FormError::Utf8)?, false)
         }
-        Cow::Owned(String::from_utf8(octets).map_err(|_| FormError::Utf8)?)
-    } else {
-        Cow::Borrowed(str::from_utf8(text).map_err(|_| FormError::Utf8)?)
     };
-    if decoded.chars().any(char::is_control) {
+    if !printable && decoded.chars().any(char::is_control) {
         return Err(FormError::Control);
     }
     Ok(decoded)
 }
 
+fn unescape(text: &[u8]) -> Result<Vec<u8>, FormError> {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.iter();
+    while let Some(&byte) = rest.next() {
+        octets.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let high = hex(rest.next()).ok_or(FormError::Percent)?;
+                let low = hex(rest.next()).ok_or(FormError::Percent)?;
+                high << 4 | low
+            }
+            other => other,
+        });
+    }
+    Ok(octets)
+}
+
 fn hex(digit: Option<&u8>) -> Option<u8> {
     let digit = char::from(*digit?).to_digit(16)?;
     u8::try_from(digit).ok()
+}
+
+/// Appends pairs to a query string or a form body, as `form_urlencoded` writes them.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    text: String,
+    /// Whether a pair is there already.
+    follows: bool,
+}
+
+impl Writer {
+    /// Goes on behind `start`, which is an URL and its `?`, or nothing.
+    pub(crate) fn new(start: String) -> Self {
+        Self { text: start, follows: false }
+    }
+
+    /// A name, which needs no escape, and its value.
+    pub(crate) fn pair(&mut self, name: &'static str, value: &str) -> &mut Self {
+        if self.follows {
+            self.text.push('&');
+        }
+        self.follows = true;
+        self.text.push_str(name);
+        self.text.push('=');
+        append_escaped(&mut self.text, value);
+        self
+    }
+
+    pub(crate) fn finish(self) -> String {
+        self.text
+    }
+}
+
+fn append_escaped(target: &mut String, text: &str) {
+    // most codes and tokens need no escape, which is seen sixteen octets at a time
+    if text.bytes().fold(true, |all, byte| all & is_unescaped(byte)) {
+        target.push_str(text);
+    } else {
+        target.extend(form_urlencoded::byte_serialize(text.as_bytes()));
+    }
+}
+
+/// What stands for itself (WHATWG URL, section 5.2).
+fn is_unescaped(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'-' | b'.' | b'_')
 }
 
 fn shown(name: &str) -> String {
@@ -203,6 +266,17 @@ mod tests {
                     .collect::<Vec<(String, String)>>();
                 prop_assert_eq!(ours, theirs);
             }
+        }
+
+        #[test]
+        fn writes_what_form_urlencoded_writes(values in prop::collection::vec(".{0,40}", 0..4)) {
+            let mut ours = Writer::new("https://h/?".into());
+            let mut theirs = form_urlencoded::Serializer::for_suffix("https://h/?".to_owned(), 11);
+            for value in &values {
+                ours.pair("scope", value);
+                theirs.append_pair("scope", value);
+            }
+            prop_assert_eq!(ours.finish(), theirs.finish());
         }
 
         #[test]

@@ -22,7 +22,7 @@ use http::{Method, Request, Response, StatusCode};
 
 use crate::authorize::check_resource;
 use crate::entra_error::{EntraError, Meaning};
-use crate::form::Form;
+use crate::form::{Form, Writer};
 use crate::json::{Members, Text};
 use crate::oauth_error::{ErrorCode, OAuthError};
 use crate::platform::Platform;
@@ -42,7 +42,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// A sound token request, ready to be asked of Entra. Its `Debug` shows no secret.
 pub struct TokenRequest {
     /// The form, without our credential.
-    form: String,
+    form: Writer,
     /// What the client asked, in its own words.
     asked: Option<String>,
     credential: Credential,
@@ -93,19 +93,19 @@ impl TokenRequest {
         };
         check_resource(&form, settings)?;
         let scope = settings.api().qualify(form.get("scope"), api_name)?;
-        let mut sent = form_urlencoded::Serializer::new(String::with_capacity(body.len() + 256));
-        sent.append_pair("client_id", settings.client_id().as_str())
-            .append_pair("grant_type", grant_type)
-            .append_pair("scope", &scope);
+        let mut sent = Writer::new(String::with_capacity(body.len() + 256));
+        sent.pair("client_id", settings.client_id().as_str())
+            .pair("grant_type", grant_type)
+            .pair("scope", &scope);
         let credential = if grant_type == "authorization_code" {
             let redirect_uri = get("redirect_uri")?;
             let web = redirect_platform(redirect_uri, settings)?;
-            sent.append_pair("code", get("code")?)
-                .append_pair("redirect_uri", redirect_uri)
-                .append_pair("code_verifier", code_verifier(get("code_verifier")?)?);
+            sent.pair("code", get("code")?)
+                .pair("redirect_uri", redirect_uri)
+                .pair("code_verifier", code_verifier(get("code_verifier")?)?);
             if web { Credential::Attached } else { Credential::Withheld }
         } else {
-            sent.append_pair("refresh_token", get("refresh_token")?);
+            sent.pair("refresh_token", get("refresh_token")?);
             match settings.platform() {
                 Platform::Auto => Credential::WithheldFirst,
                 Platform::Native => Credential::Withheld,
@@ -113,7 +113,7 @@ impl TokenRequest {
             }
         };
         Ok(Self {
-            form: sent.finish(),
+            form: sent,
             asked: form.get("scope").map(str::to_owned),
             credential: match settings.client_secret() {
                 Some(_) => credential,
@@ -124,9 +124,9 @@ impl TokenRequest {
 
     /// The request to Entra. It has no header of the client's.
     pub fn to_upstream(&self, settings: &Settings) -> Request<Bytes> {
-        let mut form = form_urlencoded::Serializer::new(self.form.clone());
+        let mut form = self.form.clone();
         if let (Credential::Attached, Some(secret)) = (self.credential, settings.client_secret()) {
-            form.append_pair("client_secret", secret.expose());
+            form.pair("client_secret", secret.expose());
         }
         let mut request = Request::new(Bytes::from(form.finish()));
         *request.method_mut() = Method::POST;
