@@ -13,6 +13,8 @@
 //! | `nbf`, `exp` | both there; at most the clock skew apart from now |
 //! | `scp` or `roles` | one of them, or it is no access token (an ID token has the same audience) |
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -199,10 +201,10 @@ impl Claims {
         if members.names().filter(|name| name.eq_ignore_ascii_case("tid")).count() > 1 {
             return Err(TokenError::Malformed { part: "payload" });
         }
-        let text = |name| members.get::<String>(name);
+        let text = |name| members.text(name).map(Cow::into_owned);
         let missing = |claim| TokenError::Missing { claim };
         let guid = |claim| {
-            let value = text(claim).ok_or_else(|| missing(claim))?;
+            let value = members.text(claim).ok_or_else(|| missing(claim))?;
             value.parse::<Guid>().map_err(|_| TokenError::NotAGuid { claim })
         };
         let audiences = match members.get::<Value>("aud") {
@@ -235,7 +237,7 @@ impl Claims {
 
 fn read_header(header: &[u8]) -> Result<String, TokenError> {
     let members = Members::parse(header).map_err(|_| TokenError::Malformed { part: "header" })?;
-    if members.get::<String>("alg").as_deref() != Some("RS256") {
+    if members.text("alg").as_deref() != Some("RS256") {
         return Err(TokenError::Algorithm);
     }
     for name in ["crit", "jku", "jwk", "x5c", "x5u"] {
@@ -243,7 +245,7 @@ fn read_header(header: &[u8]) -> Result<String, TokenError> {
             return Err(TokenError::Header { name });
         }
     }
-    members.get::<String>("kid").ok_or(TokenError::Missing { claim: "kid" })
+    members.text("kid").map(Cow::into_owned).ok_or(TokenError::Missing { claim: "kid" })
 }
 
 /// v1 tokens come from another host than v2 tokens of the same tenant.

@@ -4,6 +4,8 @@
 //! `error_codes` may be numbers or a string, statuses differ between reports. So the status, the
 //! `error` and the codes are each a hint, and what is not understood is an error of the server.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::aadsts::{self, Aadsts, Action};
@@ -25,8 +27,8 @@ impl<'a> EntraError<'a> {
     /// `None` where the body is not an OAuth error: HTML, nothing, somebody else's JSON.
     pub(crate) fn parse(body: &'a [u8]) -> Option<Self> {
         let members = Members::parse(body).ok()?;
-        let error: String = members.get("error")?;
-        let description: String = members.get("error_description").unwrap_or_default();
+        let error = members.text("error")?.into_owned();
+        let description = members.text("error_description").unwrap_or_default().into_owned();
         let mut codes: Vec<u32> = aadsts::codes_in(&description).collect();
         let listed = match members.get::<Value>("error_codes") {
             Some(Value::Array(listed)) => listed,
@@ -94,7 +96,7 @@ impl<'a> EntraError<'a> {
 
     /// One line for the log.
     pub(crate) fn reason(&self) -> String {
-        let id = |name| self.members.get::<String>(name).unwrap_or_else(|| "none".into());
+        let id = |name| self.members.text(name).unwrap_or(Cow::Borrowed("none"));
         let code = self.codes.last().map_or_else(String::new, |code| format!(" AADSTS{code}"));
         let explained = self
             .known()

@@ -8,14 +8,14 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
+use memchr::{memchr, memchr2};
 use serde::de::{Error as _, MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// The members of an object in their order.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
+/// The members of an object in their order, each value as it is written.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Members<'a> {
     pub(crate) fn parse(text: &'a [u8]) -> Result<Self, serde_json::Error> {
@@ -23,16 +23,61 @@ impl<'a> Members<'a> {
         if text.trim_ascii_start().first() != Some(&b'{') {
             return Err(serde_json::Error::custom("it does not begin with '{'"));
         }
-        serde_json::from_slice(text)
+        match str::from_utf8(text).ok().and_then(Self::scan) {
+            Some(members) => Ok(members),
+            None => serde_json::from_slice(text),
+        }
+    }
+
+    /// Reads what tokens, their answers and most registrations are: one line, whose strings have few
+    /// escapes and may be long. `None` for all else, faults among it, which the parser reads.
+    fn scan(text: &'a str) -> Option<Self> {
+        if text.bytes().fold(false, |found, byte| found | byte.is_ascii_control()) {
+            return None;
+        }
+        let mut members = Vec::with_capacity(16);
+        let mut rest = after_spaces(text).strip_prefix('{')?;
+        loop {
+            let (quoted, colon) = scan_string(after_spaces(rest))?;
+            let (value, end) = scan_value(after_spaces(after_spaces(colon).strip_prefix(':')?))?;
+            if members.len() == MAX_MEMBERS {
+                return None;
+            }
+            members.push((Cow::Borrowed(unquoted(quoted)?), Cow::Borrowed(value)));
+            let end = after_spaces(end);
+            match end.strip_prefix(',') {
+                Some(next) => rest = next,
+                None if after_spaces(end.strip_prefix('}')?).is_empty() => break,
+                None => return None,
+            }
+        }
+        let members = Self(members);
+        (!members.has_twice()).then_some(members)
+    }
+
+    fn has_twice(&self) -> bool {
+        let mut names: Vec<&str> = self.names().collect();
+        names.sort_unstable();
+        names.windows(2).any(|pair| matches!(pair, [a, b] if a == b))
     }
 
     /// The value of a member, where it is there, not null, and of the type that is wanted.
     pub(crate) fn get<'s, T: Deserialize<'s>>(&'s self, name: &str) -> Option<T> {
-        let raw = self.raw(name)?;
-        serde_json::from_str::<Option<T>>(raw.get()).ok().flatten()
+        serde_json::from_str::<Option<T>>(self.raw(name)?).ok().flatten()
     }
 
-    pub(crate) fn raw(&self, name: &str) -> Option<&RawValue> {
+    /// The value of a member that is a string.
+    pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        let raw = self.raw(name)?;
+        match unquoted(raw) {
+            Some(text) if memchr(b'\\', text.as_bytes()).is_none() => Some(Cow::Borrowed(text)),
+            Some(_) => serde_json::from_str::<Text<'_>>(raw).ok().map(|text| text.0),
+            None => None,
+        }
+    }
+
+    /// The value of a member as it is written.
+    pub(crate) fn raw(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(seen, _)| seen == name).map(|(_, raw)| raw.as_ref())
     }
 
@@ -42,21 +87,57 @@ impl<'a> Members<'a> {
 
     /// Puts a value in the place of the member, or at the end where there is none.
     pub(crate) fn set(&mut self, name: &'static str, value: &impl Serialize) {
-        let Ok(raw) = serde_json::value::to_raw_value(value) else { return };
+        let Ok(raw) = serde_json::to_string(value) else { return };
         match self.0.iter_mut().find(|(seen, _)| seen == name) {
             Some((_, old)) => *old = Cow::Owned(raw),
             None => self.0.push((name.into(), Cow::Owned(raw))),
         }
     }
 
-    pub(crate) fn retain(&mut self, keep: impl Fn(&str, &RawValue) -> bool) {
-        self.0.retain(|(name, raw)| keep(name, raw));
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.retain(|(seen, _)| seen != name);
     }
 
     pub(crate) fn to_bytes(&self) -> Bytes {
-        let length: usize = self.0.iter().map(|(name, raw)| name.len() + raw.get().len() + 4).sum();
-        to_bytes(self, length + 2)
+        let length: usize = self.0.iter().map(|(name, raw)| name.len() + raw.len() + 4).sum();
+        let mut text = Vec::with_capacity(length + 2);
+        text.push(b'{');
+        for (index, (name, raw)) in self.0.iter().enumerate() {
+            if index > 0 {
+                text.push(b',');
+            }
+            // a name always serializes
+            _ = serde_json::to_writer(&mut text, name);
+            text.push(b':');
+            text.extend_from_slice(raw.as_bytes());
+        }
+        text.push(b'}');
+        text.into()
     }
+}
+
+fn after_spaces(text: &str) -> &str {
+    text.trim_start_matches(' ')
+}
+
+/// A string without escapes, in its quotes, and what follows it. The text has no control character.
+fn scan_string(text: &str) -> Option<(&str, &str)> {
+    let inner = text.strip_prefix('"')?;
+    let end = memchr2(b'"', b'\\', inner.as_bytes())?;
+    let (quoted, rest) = text.split_at_checked(end + 2)?;
+    quoted.ends_with('"').then_some((quoted, rest))
+}
+
+fn unquoted(text: &str) -> Option<&str> {
+    text.strip_prefix('"')?.strip_suffix('"')
+}
+
+fn scan_value(text: &str) -> Option<(&str, &str)> {
+    scan_string(text).or_else(|| {
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+        let value = values.next()?.ok()?;
+        Some((value.get(), text.get(values.byte_offset()..)?))
+    })
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
@@ -76,28 +157,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
                     if members.len() == MAX_MEMBERS {
                         return Err(A::Error::custom("too many members"));
                     }
-                    members.push((name, Cow::Borrowed(raw)));
+                    members.push((name, Cow::Borrowed(raw.get())));
                 }
-                let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
-                names.sort_unstable();
-                if names.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
+                let members = Members(members);
+                if members.has_twice() {
                     return Err(A::Error::custom("a member is there twice"));
                 }
-                Ok(Members(members))
+                Ok(members)
             }
         }
 
         deserializer.deserialize_map(Object)
-    }
-}
-
-impl Serialize for Members<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, raw) in &self.0 {
-            map.serialize_entry(name, raw.as_ref())?;
-        }
-        map.end()
     }
 }
 
@@ -124,7 +194,83 @@ pub(crate) fn to_bytes(value: &impl Serialize, length: usize) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn document() -> impl Strategy<Value = String> {
+        let piece = prop::sample::select(vec![
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            " ",
+            "\"",
+            "\"a\"",
+            "\"b\"",
+            "\"\"",
+            "\"a\\u0062\"",
+            "\\",
+            "\\\"",
+            "0",
+            "-1.50e3",
+            "01",
+            "null",
+            "true",
+            "é",
+            "\n",
+            "\u{1}",
+            "\u{7f}",
+            "{}",
+            "[[],{}]",
+            "\"a\":",
+            "\"b\" : ",
+            ",\"c\":",
+        ]);
+        let value = prop_oneof![
+            "[ -~]{0,8}".prop_map(|text| format!("{text:?}")),
+            "-?[0-9]{1,3}(\\.[0-9])?|null|\\[1, \"x\"\\]|\\{\"a\":\\{\\}\\}",
+        ];
+        let member = ("[a-e]|\\\\u006[1-3]", value, "[ ]?").prop_map(|(name, value, space)| {
+            format!("{space}\"{name}\"{space}:{space}{value}{space}")
+        });
+        prop_oneof![
+            prop::collection::vec(member, 0..5).prop_map(|all| format!(" {{{}}} ", all.join(","))),
+            prop::collection::vec(piece, 0..8).prop_map(|all| format!("{{{}}}", all.concat())),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_scanned_is_what_the_parser_reads(text in document()) {
+            let parsed = serde_json::from_str::<Members<'_>>(&text);
+            if let Some(scanned) = Members::scan(&text) {
+                prop_assert_eq!(scanned, parsed.unwrap());
+            }
+        }
+
+        #[test]
+        fn a_text_is_what_the_parser_reads(text in document()) {
+            let Ok(members) = serde_json::from_str::<Members<'_>>(&text) else { return Ok(()) };
+            for name in members.names() {
+                let read = members.text(name).map(Cow::into_owned);
+                prop_assert_eq!(read, members.get::<String>(name));
+            }
+        }
+    }
+
+    #[test]
+    fn what_tokens_are_is_scanned() {
+        for text in [
+            r#"{"aud":"a","exp":1,"roles":["a","b"],"name":"Ren\u00e9","ver":"2.0"}"#,
+            r#"{ "redirect_uris": ["http://localhost/"], "client_name": "é" } "#,
+        ] {
+            let parsed = serde_json::from_str::<Members<'_>>(text).unwrap();
+            assert_eq!(Members::scan(text), Some(parsed), "{text}");
+        }
+    }
 
     #[test]
     fn a_member_twice_is_refused_however_it_is_written() {

@@ -1,6 +1,8 @@
 //! Entra's signing keys (RFC 7517), with what Microsoft adds to each: the issuer and the cloud it
 //! may sign for.
 
+use std::borrow::Cow;
+
 use crate::discovery::{Discovery, TENANT_TEMPLATE};
 use crate::guid::Guid;
 use crate::json::Members;
@@ -30,7 +32,7 @@ impl KeySet {
         let not_json =
             |error: serde_json::Error| KeySetError::NotJson { reason: error.to_string() };
         let set = Members::parse(document).map_err(not_json)?;
-        let keys = set.raw("keys").map_or("[]", |raw| raw.get());
+        let keys = set.raw("keys").unwrap_or("[]");
         let keys: Vec<Members<'_>> = serde_json::from_str(keys).map_err(not_json)?;
         let keys: Vec<_> = keys.iter().filter_map(SigningKey::of).take(MAX_KEYS).collect();
         if keys.is_empty() {
@@ -62,7 +64,7 @@ pub struct SigningKey {
 
 impl SigningKey {
     fn of(key: &Members<'_>) -> Option<Self> {
-        let text = |name| key.get::<String>(name);
+        let text = |name| key.text(name).map(Cow::into_owned);
         let usable = text("kty").as_deref() == Some("RSA")
             && text("use").is_none_or(|usage| usage == "sig")
             && text("alg").is_none_or(|alg| alg == "RS256");

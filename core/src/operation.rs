@@ -69,7 +69,7 @@ impl Operations {
     /// Reads the operations of a JSON-RPC body; `None` where it is not one. Answers of a client
     /// to the server have no method and are no operation.
     pub fn parse(body: &[u8]) -> Option<Self> {
-        let messages: Vec<Members<'_>> = match serde_json::from_slice(body) {
+        let messages: Vec<Members<'_>> = match Members::parse(body) {
             Ok(message) => vec![message],
             Err(_) => serde_json::from_slice(body).ok()?,
         };
@@ -81,10 +81,10 @@ impl Operations {
             if message.raw("method").is_none() {
                 continue;
             }
-            let method = message.get::<String>("method")?;
+            let method = message.text("method")?.into_owned();
             let params = match message.raw("params") {
                 None => Members::default(),
-                Some(raw) => Members::parse(raw.get().as_bytes()).ok()?,
+                Some(raw) => Members::parse(raw.as_bytes()).ok()?,
             };
             if disguises(&params, &["name", "uri"]) {
                 return None;

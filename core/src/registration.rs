@@ -23,6 +23,8 @@
 //! );
 //! ```
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
@@ -64,7 +66,7 @@ pub fn register(body: &[u8], settings: &Settings, now: UnixTime) -> Result<Bytes
         .map_err(|error| invalid(format!("the registration is not a JSON object: {error}")))?;
     let redirect_uris = redirect_uris(&asked, settings)?;
 
-    let method = asked.get::<Text<'_>>("token_endpoint_auth_method");
+    let method = asked.text("token_endpoint_auth_method");
     let answer = Answer {
         asked: &asked,
         redirect_uris: &redirect_uris,
@@ -82,7 +84,7 @@ struct Answer<'a> {
     asked: &'a Members<'a>,
     redirect_uris: &'a [Text<'a>],
     /// How a client that is given the placeholder sends it.
-    secret_method: Option<Text<'a>>,
+    secret_method: Option<Cow<'a, str>>,
     settings: &'a Settings,
     now: UnixTime,
 }
@@ -104,13 +106,11 @@ impl Serialize for Answer<'_> {
             }
             None => answer.serialize_entry("token_endpoint_auth_method", "none")?,
         }
-        if let Some(scope) =
-            asked.get::<Text<'_>>("scope").filter(|scope| settings.api().understands(scope))
-        {
+        if let Some(scope) = asked.text("scope").filter(|scope| settings.api().understands(scope)) {
             answer.serialize_entry("scope", &scope)?;
         }
         for name in ECHOED {
-            if let Some(text) = asked.get::<Text<'_>>(name) {
+            if let Some(text) = asked.text(name) {
                 answer.serialize_entry(name, &text)?;
             }
         }

@@ -23,7 +23,7 @@ use http::{Method, Request, Response, StatusCode};
 use crate::authorize::check_resource;
 use crate::entra_error::{EntraError, Meaning};
 use crate::form::{Form, Writer};
-use crate::json::{Members, Text};
+use crate::json::Members;
 use crate::oauth_error::{ErrorCode, OAuthError};
 use crate::platform::Platform;
 use crate::redirect_uri::RedirectUri;
@@ -167,18 +167,16 @@ impl TokenRequest {
     /// The body for the client: Entra's, with the scope in the client's words.
     fn granted(&self, body: &[u8], settings: &Settings) -> Option<Bytes> {
         let mut members = Members::parse(body).ok()?;
-        members.get::<Text<'_>>("access_token").filter(|token| !token.is_empty())?;
-        let refreshable = members.get::<Text<'_>>("refresh_token").is_some();
-        let answered = members.get::<Text<'_>>("scope");
+        members.text("access_token").filter(|token| !token.is_empty())?;
+        let refreshable = members.text("refresh_token").is_some();
+        let answered = members.text("scope");
         let answered = answered.as_deref().unwrap_or_default();
         match settings.api().granted(answered, self.asked.as_deref(), refreshable) {
             Some(scope) => members.set("scope", &scope),
-            None => members.retain(|name, _| name != "scope"),
+            None => members.remove("scope"),
         }
         // AD FS and the v1 endpoint write the number as a string
-        if let Some(seconds) =
-            members.get::<String>("expires_in").and_then(|s| s.parse::<u64>().ok())
-        {
+        if let Some(seconds) = members.text("expires_in").and_then(|s| s.parse::<u64>().ok()) {
             members.set("expires_in", &seconds);
         }
         Some(members.to_bytes())
