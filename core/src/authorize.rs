@@ -93,23 +93,22 @@ impl fmt::Debug for Authorization {
 /// );
 /// ```
 pub fn authorize(query: &str, settings: &Settings) -> Authorization {
-    let checked = Form::check(query).and_then(|form| {
+    let decided = Form::check(query).and_then(|form| {
         let redirect_uri = client_and_redirect_uri(&form, settings)?;
-        Ok((form, redirect_uri))
+        let error = match location(&form, redirect_uri, settings) {
+            Ok(location) => return Ok(Authorization::Entra { location }),
+            Err(error) => error,
+        };
+        let mut parameters =
+            vec![("error", error.code().as_str()), ("error_description", error.description())];
+        parameters.extend(form.get("state").map(|state| ("state", state)));
+        let uri: RedirectUri = redirect_uri.parse().map_err(|reason| {
+            AuthorizeError::UnsoundRedirectUri { uri: redirect_uri.into(), reason }
+        })?;
+        let location = uri.with_parameters(parameters);
+        Ok(Authorization::Client { location, error })
     });
-    let (form, redirect_uri) = match checked {
-        Ok(checked) => checked,
-        Err(error) => return Authorization::Page(error),
-    };
-    match location(&form, &redirect_uri, settings) {
-        Ok(location) => Authorization::Entra { location },
-        Err(error) => {
-            let mut parameters =
-                vec![("error", error.code().as_str()), ("error_description", error.description())];
-            parameters.extend(form.get("state").map(|state| ("state", state)));
-            Authorization::Client { location: redirect_uri.with_parameters(parameters), error }
-        }
-    }
+    decided.unwrap_or_else(Authorization::Page)
 }
 
 impl<'a> Form<'a> {
@@ -121,25 +120,24 @@ impl<'a> Form<'a> {
     }
 }
 
-fn client_and_redirect_uri(
-    form: &Form<'_>,
+/// The redirect URI, once it is known to be sound and listed.
+fn client_and_redirect_uri<'f>(
+    form: &'f Form<'_>,
     settings: &Settings,
-) -> Result<RedirectUri, AuthorizeError> {
+) -> Result<&'f str, AuthorizeError> {
     form.get("client_id").ok_or(AuthorizeError::NoClientId)?;
     let text = form.get("redirect_uri").ok_or(AuthorizeError::NoRedirectUri)?;
-    let uri: RedirectUri = text
-        .parse()
-        .map_err(|reason| AuthorizeError::UnsoundRedirectUri { uri: text.into(), reason })?;
-    if !settings.redirect_policy().allows(&uri) {
-        return Err(AuthorizeError::UnlistedRedirectUri { uri: text.into() });
+    match settings.redirect_policy().find(text) {
+        Ok(Some(_)) => Ok(text),
+        Ok(None) => Err(AuthorizeError::UnlistedRedirectUri { uri: text.into() }),
+        Err(reason) => Err(AuthorizeError::UnsoundRedirectUri { uri: text.into(), reason }),
     }
-    Ok(uri)
 }
 
 /// Entra's authorization endpoint with what it may know.
 fn location(
     form: &Form<'_>,
-    redirect_uri: &RedirectUri,
+    redirect_uri: &str,
     settings: &Settings,
 ) -> Result<String, OAuthError> {
     let refuse = |code, text: &'static str| Err(OAuthError::new(code, text));
@@ -180,7 +178,7 @@ fn location(
     query
         .pair("client_id", settings.client_id().as_str())
         .pair("response_type", "code")
-        .pair("redirect_uri", redirect_uri.as_str())
+        .pair("redirect_uri", redirect_uri)
         .pair("scope", &scope)
         .pair("code_challenge", challenge)
         .pair("code_challenge_method", "S256")

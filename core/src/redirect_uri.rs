@@ -14,7 +14,7 @@
 //! assert!("javascript:alert(1)".parse::<RedirectUri>().is_err());
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -29,15 +29,15 @@ pub const MAX_LENGTH: usize = 2048;
 #[derive(Clone, Debug)]
 pub struct RedirectPolicy {
     allowed: Vec<RedirectUri>,
-    /// The same, to be looked up.
-    urls: BTreeSet<Url>,
+    /// The same in their normal form, to be looked up.
+    kinds: BTreeMap<String, RedirectKind>,
 }
 
 impl RedirectPolicy {
     /// The [`KNOWN_CLIENTS`].
     pub fn known_clients() -> Self {
         let uris = KNOWN_CLIENTS.iter().flat_map(|client| client.redirect_uris);
-        let mut policy = Self { allowed: Vec::new(), urls: BTreeSet::new() };
+        let mut policy = Self { allowed: Vec::new(), kinds: BTreeMap::new() };
         policy.allow(uris.filter_map(|uri| uri.parse().ok()));
         policy
     }
@@ -45,7 +45,7 @@ impl RedirectPolicy {
     /// Adds the operator's own.
     pub fn allow(&mut self, uris: impl IntoIterator<Item = RedirectUri>) {
         for uri in uris {
-            if self.urls.insert(uri.url.clone()) {
+            if self.kinds.insert(uri.url.to_string(), uri.kind).is_none() {
                 self.allowed.push(uri);
             }
         }
@@ -53,8 +53,27 @@ impl RedirectPolicy {
 
     /// Whether a code may be sent there.
     pub fn allows(&self, uri: &RedirectUri) -> bool {
-        self.urls.contains(&uri.url)
-            || uri.without_port().is_some_and(|url| self.urls.contains(&url))
+        self.find_normal(uri.url.as_str()).is_some()
+    }
+
+    /// What a URI that came with a request is, where a code may be sent there.
+    ///
+    /// # Errors
+    /// Where it is not sound.
+    pub(crate) fn find(&self, text: &str) -> Result<Option<RedirectKind>, RedirectUriError> {
+        // what is on the list was read before, and is as sound with a port
+        match self.find_normal(text).filter(|_| text.len() <= MAX_LENGTH) {
+            Some(kind) => Ok(Some(kind)),
+            None => {
+                let uri: RedirectUri = text.parse()?;
+                Ok(self.allows(&uri).then_some(uri.kind))
+            }
+        }
+    }
+
+    fn find_normal(&self, url: &str) -> Option<RedirectKind> {
+        let listed = self.kinds.get(url);
+        listed.or_else(|| self.kinds.get(&without_port(url)?)).copied()
     }
 
     /// The list.
@@ -98,15 +117,15 @@ impl RedirectUri {
         url.query_pairs_mut().extend_pairs(parameters);
         url.into()
     }
+}
 
-    /// The entry of a list that stands for every port of this loopback URI.
-    fn without_port(&self) -> Option<Url> {
-        if self.kind != RedirectKind::Loopback {
-            return None;
-        }
-        let mut url = self.url.clone();
-        url.set_port(None).ok().map(|()| url)
-    }
+/// The entry of a list that stands for every port of a loopback URI in its normal form.
+fn without_port(url: &str) -> Option<String> {
+    let hosts = ["http://localhost", "http://127.0.0.1"];
+    let (host, rest) = hosts.iter().find_map(|host| Some((host, url.strip_prefix(host)?)))?;
+    let (port, path) = rest.strip_prefix(':')?.split_once('/')?;
+    let is_normal = |number: u16| number != 80 && number.to_string() == port;
+    port.parse().is_ok_and(is_normal).then(|| [host, "/", path].concat())
 }
 
 impl FromStr for RedirectUri {
@@ -237,6 +256,27 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_found_is_what_the_parsed_uri_is(
+            host in "http://(localhost|127.0.0.1|127.1|[::1])|https://claude.ai|cursor://x",
+            port in ":?|:0|:80|:443|:[+0]?[0-9]{1,5}|:a@b",
+            path in prop_oneof![Just("/callback"), Just("/"), Just(""), Just("/oauth/callback"), Just("\\callback"), Just("/callback#"), Just("/api/mcp/auth_callback")],
+        ) {
+            let policy = RedirectPolicy::known_clients();
+            let text = format!("{host}{port}{path}");
+            let parsed = text.parse::<RedirectUri>().map(|uri| {
+                let mut bare = uri.url.clone();
+                if uri.kind == RedirectKind::Loopback {
+                    bare.set_port(None).unwrap();
+                }
+                let listed = |known: &RedirectUri| known.url == uri.url || known.url == bare;
+                policy.iter().any(listed).then_some(uri.kind)
+            });
+            prop_assert_eq!(policy.find(&text), parsed);
+        }
+    }
 
     fn uri(text: &str) -> RedirectUri {
         text.parse().unwrap()

@@ -30,7 +30,6 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use crate::json::{Members, Text, to_bytes};
 use crate::oauth_error::{ErrorCode, OAuthError};
-use crate::redirect_uri::RedirectUri;
 use crate::settings::Settings;
 use crate::time::UnixTime;
 
@@ -134,10 +133,11 @@ fn redirect_uris<'a>(
     }
     let mut listed = false;
     for text in &texts {
-        let uri: RedirectUri = text
-            .parse()
+        let found = settings
+            .redirect_policy()
+            .find(text)
             .map_err(|error| invalid(format!("redirect URI '{}': {error}", cut(text))))?;
-        listed |= settings.redirect_policy().allows(&uri);
+        listed |= found.is_some();
     }
     if !listed {
         let text = texts.first().map_or("", |text| cut(text));

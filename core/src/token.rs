@@ -26,7 +26,6 @@ use crate::form::{Form, Writer};
 use crate::json::Members;
 use crate::oauth_error::{ErrorCode, OAuthError};
 use crate::platform::Platform;
-use crate::redirect_uri::RedirectUri;
 use crate::response::{self, Reason};
 use crate::scope::ApiName;
 use crate::settings::Settings;
@@ -261,10 +260,8 @@ fn is_form(content_type: Option<&HeaderValue>) -> bool {
 
 /// Whether the redirect URI of a code is on the Web platform.
 fn redirect_platform(text: &str, settings: &Settings) -> Result<bool, OAuthError> {
-    match text.parse::<RedirectUri>() {
-        Ok(uri) if settings.redirect_policy().allows(&uri) => {
-            Ok(settings.platform().is_web(uri.kind()))
-        }
+    match settings.redirect_policy().find(text) {
+        Ok(Some(kind)) => Ok(settings.platform().is_web(kind)),
         _ => {
             let text = "the redirect_uri is not the one that the code was sent to";
             Err(OAuthError::new(ErrorCode::InvalidGrant, text))
