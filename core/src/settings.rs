@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::authority::{Authority, PERSONAL_ACCOUNTS_TENANT, Tenant};
 use crate::guid::Guid;
@@ -38,7 +39,7 @@ pub struct Settings {
     audiences: Vec<String>,
     allowed_tenants: Vec<Guid>,
     /// For each scope, those that include it, directly or by way of others.
-    broader: BTreeMap<String, BTreeSet<String>>,
+    broader: BTreeMap<String, BTreeSet<Arc<str>>>,
     operation_rules: Vec<OperationRule>,
     app_roles: Vec<String>,
     clock_skew: u64,
@@ -305,7 +306,9 @@ impl Settings {
     pub(crate) fn holds(&self, scopes: &[String], wanted: &ScopeName) -> bool {
         let wanted = wanted.as_str();
         let broader = self.broader.get(wanted);
-        scopes.iter().any(|scope| scope == wanted || broader.is_some_and(|b| b.contains(scope)))
+        scopes
+            .iter()
+            .any(|scope| scope == wanted || broader.is_some_and(|b| b.contains(scope.as_str())))
     }
 
     pub(crate) fn client_secret(&self) -> Option<&ClientSecret> {
@@ -373,22 +376,25 @@ fn implications(faults: &mut Vec<Fault>, texts: &[String]) -> Vec<(ScopeName, Ve
 }
 
 /// Turned around and followed to the end, once, so that no request has to.
-fn broader(implications: &[(ScopeName, Vec<ScopeName>)]) -> BTreeMap<String, BTreeSet<String>> {
-    let mut broader = BTreeMap::<String, BTreeSet<String>>::new();
-    for (start, _) in implications {
-        let mut reached = BTreeSet::new();
-        let mut next = vec![start];
-        while let Some(scope) = next.pop() {
-            let narrower = implications.iter().filter(|(name, _)| name == scope);
-            for scope in narrower.flat_map(|(_, narrower)| narrower) {
-                if reached.insert(scope) {
-                    next.push(scope);
-                    broader.entry(scope.to_string()).or_default().insert(start.to_string());
-                }
-            }
+fn broader(implications: &[(ScopeName, Vec<ScopeName>)]) -> BTreeMap<String, BTreeSet<Arc<str>>> {
+    let mut directly = BTreeMap::<&str, Vec<Arc<str>>>::new();
+    for (broader, narrower) in implications {
+        let broader: Arc<str> = broader.as_str().into();
+        for scope in narrower {
+            directly.entry(scope.as_str()).or_default().push(broader.clone());
         }
     }
-    broader
+    let followed = directly.iter().map(|(scope, broader)| {
+        let mut reached = BTreeSet::new();
+        let mut next: Vec<&Arc<str>> = broader.iter().collect();
+        while let Some(scope) = next.pop() {
+            if reached.insert(scope.clone()) {
+                next.extend(directly.get(&**scope).into_iter().flatten());
+            }
+        }
+        (scope.to_string(), reached)
+    });
+    followed.collect()
 }
 
 #[cfg(test)]
@@ -489,5 +495,15 @@ mod tests {
             |held: &str, wanted: &str| settings.holds(&[held.into()], &wanted.parse().unwrap());
         assert!(holds("a", "b") && holds("a", "d") && holds("c", "b"));
         assert!(!holds("b", "a") && !holds("x", "a"));
+    }
+
+    #[test]
+    fn a_long_chain_of_scopes_is_followed_to_its_end() {
+        let scope_implies = (0..1000).map(|i| format!("s{i}=s{}", i + 1)).collect();
+        let settings = Settings::parse(&Options { scope_implies, ..good() }).unwrap();
+        let holds =
+            |held: &str, wanted: &str| settings.holds(&[held.into()], &wanted.parse().unwrap());
+        assert!(holds("s0", "s1000") && holds("s500", "s501"));
+        assert!(!holds("s1000", "s0") && !holds("s501", "s500"));
     }
 }
