@@ -141,13 +141,13 @@ impl Unverified {
         if !settings.accepts_tenant(&tenant, discovery.issuer().tenant()) {
             return Err(TokenError::Tenant { tenant });
         }
-        let v1 = v1_issuer(discovery, &tenant);
-        let v2 = discovery.issuer().for_tenant(&tenant);
+        let is_v1 = || claims.issuer == v1_issuer(discovery, &tenant);
+        let is_v2 = || claims.issuer == discovery.issuer().for_tenant(&tenant);
         let good = match claims.version.as_deref() {
-            Some("1.0") => claims.issuer == v1,
-            Some("2.0") => claims.issuer == v2,
+            Some("1.0") => is_v1(),
+            Some("2.0") => is_v2(),
             Some(_) => false,
-            None => claims.issuer == v1 || claims.issuer == v2,
+            None => is_v1() || is_v2(),
         };
         if !good {
             return Err(TokenError::Issuer);

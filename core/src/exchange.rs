@@ -141,12 +141,12 @@ pub(crate) struct Authenticating {
 impl Authenticating {
     pub(crate) fn new(
         authorization: &HeaderValue,
-        token: &str,
+        token: usize,
         reads_body: bool,
     ) -> Result<Self, TokenError> {
         Ok(Self {
-            unverified: Unverified::parse(token)?,
-            token: authorization.len() - token.len(),
+            unverified: Unverified::parse(token_in(authorization, token))?,
+            token,
             authorization: authorization.clone(),
             reads_body,
         })
@@ -222,7 +222,7 @@ impl Verify {
 
     /// The whole token. What is remembered of it is remembered by a hash of this text.
     pub fn token(&self) -> &str {
-        self.authorization.to_str().ok().and_then(|text| text.get(self.token..)).unwrap_or_default()
+        token_in(&self.authorization, self.token)
     }
 
     /// The signature is right. The token may be remembered until it expires or its key goes.
@@ -235,6 +235,10 @@ impl Verify {
     pub fn refused(self) -> Step {
         Step::Respond(self.facade.refuse_token(TokenError::Signature))
     }
+}
+
+fn token_in(authorization: &HeaderValue, start: usize) -> &str {
+    authorization.to_str().ok().and_then(|text| text.get(start..)).unwrap_or_default()
 }
 
 impl fmt::Debug for Verify {

@@ -166,7 +166,7 @@ impl Facade {
     /// there is none, where there are two, or where tokens are not what is trusted.
     pub fn bearer_token<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         match (self.settings().trust(), one(headers, &AUTHORIZATION)) {
-            (Trust::Token, Ok(Some(value))) => bearer(value),
+            (Trust::Token, Ok(Some(value))) => value.to_str().ok()?.get(bearer(value)?..),
             _ => None,
         }
     }
@@ -276,7 +276,10 @@ impl Facade {
             Ok(authorization) => authorization,
             Err(Twice) => return self.malformed("the request has two Authorization headers"),
         };
-        let Some((authorization, token)) = authorization.and_then(|v| Some((v, bearer(v)?))) else {
+        let is_ascii = |value: &&HeaderValue| value.as_bytes().is_ascii();
+        let Some((authorization, token)) =
+            authorization.filter(is_ascii).and_then(|value| Some((value, bearer(value)?)))
+        else {
             return Step::Respond(self.challenge(headers));
         };
         if let Some(known) = &cx.remembered {
@@ -440,6 +443,7 @@ impl Facade {
         if !settings.forwards_token() {
             head.headers.remove(AUTHORIZATION);
         }
+        head.headers.reserve(caller.headers.len());
         for (name, value) in caller.headers.iter() {
             head.headers.insert(name.clone(), value.clone());
         }
@@ -496,10 +500,12 @@ fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h Heade
     }
 }
 
-/// `credentials = "Bearer" 1*SP b64token`, RFC 6750 section 2.1; the scheme has no case.
-fn bearer(authorization: &HeaderValue) -> Option<&str> {
-    let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start_matches(' '))
+/// Where the token begins: `credentials = "Bearer" 1*SP b64token`, RFC 6750 section 2.1; the scheme
+/// has no case.
+fn bearer(authorization: &HeaderValue) -> Option<usize> {
+    let (scheme, rest) = authorization.as_bytes().split_at_checked("Bearer ".len())?;
+    let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
+    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(scheme.len() + spaces)
 }
 
 /// Whether a pair of a query string is RFC 6750's `access_token`, however it is encoded.

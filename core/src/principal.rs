@@ -52,7 +52,9 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn new(principal: Principal) -> Self {
-        Self { headers: principal.to_headers().collect(), principal: Arc::new(principal) }
+        let mut headers = Vec::with_capacity(IDENTITY_HEADERS.len());
+        headers.extend(principal.to_headers());
+        Self { headers: headers.into(), principal: Arc::new(principal) }
     }
 }
 
@@ -67,6 +69,18 @@ pub const IDENTITY_HEADERS: [&str; 9] = [
     "mcp-entra-scopes",
     "mcp-entra-roles",
     "mcp-entra-app-only",
+];
+
+static NAMES: [HeaderName; 9] = [
+    HeaderName::from_static(IDENTITY_HEADERS[0]),
+    HeaderName::from_static(IDENTITY_HEADERS[1]),
+    HeaderName::from_static(IDENTITY_HEADERS[2]),
+    HeaderName::from_static(IDENTITY_HEADERS[3]),
+    HeaderName::from_static(IDENTITY_HEADERS[4]),
+    HeaderName::from_static(IDENTITY_HEADERS[5]),
+    HeaderName::from_static(IDENTITY_HEADERS[6]),
+    HeaderName::from_static(IDENTITY_HEADERS[7]),
+    HeaderName::from_static(IDENTITY_HEADERS[8]),
 ];
 
 impl Principal {
@@ -139,22 +153,25 @@ impl Principal {
     /// The values of [`IDENTITY_HEADERS`]. Text that is not printable ASCII, and `%`, are
     /// percent-encoded as UTF-8; lists are separated by spaces.
     pub fn to_headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-        let list = |items: &[String]| (!items.is_empty()).then(|| items.join(" "));
+        let text = |text: &str| Some(HeaderValue::try_from(percent_encoded(text)).ok()?);
+        let list = |items: &[String]| match items {
+            [] => None,
+            [one] => text(one),
+            _ => text(&items.join(" ")),
+        };
         let values = [
-            Some(self.tenant_id.to_string()),
-            Some(self.object_id.to_string()),
-            self.subject.clone(),
-            self.name.clone(),
-            self.username.clone(),
-            self.client_id.clone(),
+            text(self.tenant_id.as_str()),
+            text(self.object_id.as_str()),
+            self.subject.as_deref().and_then(text),
+            self.name.as_deref().and_then(text),
+            self.username.as_deref().and_then(text),
+            self.client_id.as_deref().and_then(text),
             list(&self.scopes),
             list(&self.roles),
-            Some(self.app_only.to_string()),
+            Some(HeaderValue::from_static(if self.app_only { "true" } else { "false" })),
         ];
-        IDENTITY_HEADERS.into_iter().zip(values).filter_map(|(name, value)| {
-            let value = HeaderValue::try_from(percent_encoded(&value?)).ok()?;
-            Some((HeaderName::from_static(name), value))
-        })
+        let names = NAMES.iter().cloned();
+        names.zip(values).filter_map(|(name, value)| Some((name, value?)))
     }
 }
 
@@ -193,6 +210,10 @@ fn is_in_family(name: &str, family: &str) -> bool {
 }
 
 fn percent_encoded(text: &str) -> String {
+    // nearly always, which is seen sixteen octets at a time
+    if text.bytes().fold(true, |all, byte| all & (byte != b'%' && matches!(byte, 0x20..=0x7e))) {
+        return text.into();
+    }
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

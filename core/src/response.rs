@@ -108,6 +108,7 @@ pub(crate) fn preflight() -> Response<Bytes> {
 
 /// Lets a page of any origin read an answer and the headers that MCP clients need of it.
 pub(crate) fn allow_any_origin(headers: &mut HeaderMap) {
+    headers.reserve(2);
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(
         ACCESS_CONTROL_EXPOSE_HEADERS,
