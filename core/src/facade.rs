@@ -43,6 +43,7 @@ struct Shared {
     resource_metadata: String,
     required: String,
     challenge: HeaderValue,
+    challenge_headers: HeaderMap,
     front_page: Bytes,
     routes: Vec<(String, Route)>,
 }
@@ -81,12 +82,16 @@ impl Facade {
         let challenge =
             Challenge { resource_metadata: &resource_metadata, scope: &required, error: None }
                 .to_header_value();
+        let mut challenge_headers =
+            response::empty(StatusCode::UNAUTHORIZED).into_parts().0.headers;
+        challenge_headers.insert(WWW_AUTHENTICATE, challenge.clone());
         let routes = routes(resource.path());
         Self(Arc::new(Shared {
             protected_resource,
             resource_metadata,
             required,
             challenge,
+            challenge_headers,
             front_page: front_page(&settings).into(),
             routes,
             settings,
@@ -398,15 +403,14 @@ impl Facade {
 
     /// The same for everybody, and readable for a person who came with a browser.
     fn challenge(&self, headers: &HeaderMap) -> Response<Bytes> {
-        let mut response = if wants_page(headers) {
-            let mut page = response::page(StatusCode::UNAUTHORIZED, self.0.front_page.clone());
-            response::allow_any_origin(page.headers_mut());
-            page
-        } else {
-            response::empty(StatusCode::UNAUTHORIZED)
-        };
-        response.headers_mut().insert(WWW_AUTHENTICATE, self.0.challenge.clone());
-        response
+        let status = StatusCode::UNAUTHORIZED;
+        if !wants_page(headers) {
+            return response::ready(status, &self.0.challenge_headers, Bytes::new());
+        }
+        let mut page = response::page(status, self.0.front_page.clone());
+        response::allow_any_origin(page.headers_mut());
+        page.headers_mut().insert(WWW_AUTHENTICATE, self.0.challenge.clone());
+        page
     }
 
     fn refuse(&self, error: ChallengeError, text: &str, scope: &str) -> Response<Bytes> {
