@@ -57,7 +57,7 @@ pub fn metadata(discovery: &Discovery, settings: &Settings) -> Bytes {
         &["none"]
     };
 
-    let mut document = Members::default();
+    let mut document = Members::new();
     document.set("issuer", &resource.origin());
     document.set("authorization_endpoint", &resource.join(AUTHORIZATION_ENDPOINT));
     document.set("token_endpoint", &resource.join(TOKEN_ENDPOINT));

@@ -18,6 +18,11 @@ use serde_json::value::RawValue;
 pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Members<'a> {
+    /// None yet, with room for as many as most documents have.
+    pub(crate) fn new() -> Self {
+        Self(Vec::with_capacity(20))
+    }
+
     pub(crate) fn parse(text: &'a [u8]) -> Result<Self, serde_json::Error> {
         // of another kind of value the parser's error would quote what is there
         if text.trim_ascii_start().first() != Some(&b'{') {
@@ -32,18 +37,19 @@ impl<'a> Members<'a> {
     /// Reads what tokens, their answers and most registrations are: one line, whose strings have few
     /// escapes and may be long. `None` for all else, faults among it, which the parser reads.
     fn scan(text: &'a str) -> Option<Self> {
-        if text.bytes().fold(false, |found, byte| found | byte.is_ascii_control()) {
+        let least = text.bytes().fold(u8::MAX, u8::min);
+        if least < b' ' {
             return None;
         }
-        let mut members = Vec::with_capacity(16);
+        let mut members = Self::new();
         let mut rest = after_spaces(text).strip_prefix('{')?;
         loop {
             let (quoted, colon) = scan_string(after_spaces(rest))?;
             let (value, end) = scan_value(after_spaces(after_spaces(colon).strip_prefix(':')?))?;
-            if members.len() == MAX_MEMBERS {
+            if members.0.len() == MAX_MEMBERS {
                 return None;
             }
-            members.push((Cow::Borrowed(unquoted(quoted)?), Cow::Borrowed(value)));
+            members.0.push((Cow::Borrowed(unquoted(quoted)?), Cow::Borrowed(value)));
             let end = after_spaces(end);
             match end.strip_prefix(',') {
                 Some(next) => rest = next,
@@ -51,12 +57,13 @@ impl<'a> Members<'a> {
                 None => return None,
             }
         }
-        let members = Self(members);
         (!members.has_twice()).then_some(members)
     }
 
     fn has_twice(&self) -> bool {
-        let mut names: Vec<&str> = self.names().collect();
+        // texts are compared only where numbers are equal
+        let start = |name: &str| name.bytes().take(8).fold(0, |n, byte| n << 8 | u64::from(byte));
+        let mut names: Vec<_> = self.names().map(|name| (start(name), name)).collect();
         names.sort_unstable();
         names.windows(2).any(|pair| matches!(pair, [a, b] if a == b))
     }
@@ -100,24 +107,61 @@ impl<'a> Members<'a> {
 
     pub(crate) fn to_bytes(&self) -> Bytes {
         let length: usize = self.0.iter().map(|(name, raw)| name.len() + raw.len() + 4).sum();
-        let mut text = Vec::with_capacity(length + 2);
-        text.push(b'{');
-        for (index, (name, raw)) in self.0.iter().enumerate() {
-            if index > 0 {
-                text.push(b',');
-            }
-            // a name always serializes
-            _ = serde_json::to_writer(&mut text, name);
-            text.push(b':');
-            text.extend_from_slice(raw.as_bytes());
+        let mut object = Object::with_capacity(length + 2);
+        for (name, raw) in &self.0 {
+            object.raw(name.clone(), raw);
         }
-        text.push(b'}');
-        text.into()
+        object.finish()
+    }
+}
+
+/// An object that is being written.
+pub(crate) struct Object(Vec<u8>);
+
+impl Object {
+    pub(crate) fn with_capacity(length: usize) -> Self {
+        let mut text = Vec::with_capacity(length);
+        text.push(b'{');
+        Self(text)
+    }
+
+    /// Adds a member whose value always serializes, as strings, numbers and lists of them do.
+    pub(crate) fn set(&mut self, name: &'static str, value: &impl Serialize) {
+        self.name(name.into());
+        _ = serde_json::to_writer(&mut self.0, value);
+    }
+
+    /// Adds a member whose value is JSON already.
+    pub(crate) fn raw<'n>(&mut self, name: impl Into<Cow<'n, str>>, json: &str) {
+        self.name(name.into());
+        self.0.extend_from_slice(json.as_bytes());
+    }
+
+    fn name(&mut self, name: Cow<'_, str>) {
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        match name {
+            // it is ours, or it came without escapes
+            Cow::Borrowed(name) => {
+                self.0.push(b'"');
+                self.0.extend_from_slice(name.as_bytes());
+                self.0.push(b'"');
+            }
+            Cow::Owned(name) => _ = serde_json::to_writer(&mut self.0, &name),
+        }
+        self.0.push(b':');
+    }
+
+    pub(crate) fn finish(mut self) -> Bytes {
+        self.0.push(b'}');
+        self.0.into()
     }
 }
 
 fn after_spaces(text: &str) -> &str {
-    text.trim_start_matches(' ')
+    // most documents have none
+    if text.starts_with(' ') { text.trim_start_matches(' ') } else { text }
 }
 
 /// A string without escapes, in its quotes, and what follows it. The text has no control character.
@@ -152,14 +196,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(16);
+                let mut members = Members::new();
                 while let Some((Text(name), raw)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
-                    if members.len() == MAX_MEMBERS {
+                    if members.0.len() == MAX_MEMBERS {
                         return Err(A::Error::custom("too many members"));
                     }
-                    members.push((name, Cow::Borrowed(raw.get())));
+                    members.0.push((name, Cow::Borrowed(raw.get())));
                 }
-                let members = Members(members);
                 if members.has_twice() {
                     return Err(A::Error::custom("a member is there twice"));
                 }
@@ -184,12 +227,6 @@ impl Deref for Text<'_> {
     fn deref(&self) -> &str {
         &self.0
     }
-}
-
-/// Writes what always serializes: strings, numbers, lists of them, and objects with such names.
-pub(crate) fn to_bytes(value: &impl Serialize, length: usize) -> Bytes {
-    let mut text = Vec::with_capacity(length);
-    serde_json::to_writer(&mut text, value).map_or_else(|_| Bytes::new(), |()| text.into())
 }
 
 #[cfg(test)]

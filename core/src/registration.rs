@@ -26,9 +26,8 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use crate::json::{Members, Text, to_bytes};
+use crate::json::{Members, Object, Text};
 use crate::oauth_error::{ErrorCode, OAuthError};
 use crate::settings::Settings;
 use crate::time::UnixTime;
@@ -65,59 +64,40 @@ pub fn register(body: &[u8], settings: &Settings, now: UnixTime) -> Result<Bytes
         .map_err(|error| invalid(format!("the registration is not a JSON object: {error}")))?;
     let redirect_uris = redirect_uris(&asked, settings)?;
 
-    let method = asked.text("token_endpoint_auth_method");
-    let answer = Answer {
-        asked: &asked,
-        redirect_uris: &redirect_uris,
-        secret_method: method
-            .filter(|_| settings.issues_client_secret())
-            .filter(|method| ["client_secret_basic", "client_secret_post"].contains(&&**method)),
-        settings,
-        now,
-    };
-    Ok(to_bytes(&answer, body.len() + 512))
-}
+    let secret_method = asked
+        .text("token_endpoint_auth_method")
+        .filter(|_| settings.issues_client_secret())
+        .filter(|method| ["client_secret_basic", "client_secret_post"].contains(&&**method));
 
-/// The client information response of RFC 7591 section 3.2.1.
-struct Answer<'a> {
-    asked: &'a Members<'a>,
-    redirect_uris: &'a [Text<'a>],
-    /// How a client that is given the placeholder sends it.
-    secret_method: Option<Cow<'a, str>>,
-    settings: &'a Settings,
-    now: UnixTime,
-}
-
-impl Serialize for Answer<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { asked, settings, .. } = self;
-        let mut answer = serializer.serialize_map(None)?;
-        answer.serialize_entry("client_id", settings.client_id().as_str())?;
-        answer.serialize_entry("client_id_issued_at", &self.now.0)?;
-        answer.serialize_entry("redirect_uris", self.redirect_uris)?;
-        answer.serialize_entry("grant_types", &["authorization_code", "refresh_token"])?;
-        answer.serialize_entry("response_types", &["code"])?;
-        match &self.secret_method {
-            Some(method) => {
-                answer.serialize_entry("token_endpoint_auth_method", method)?;
-                answer.serialize_entry("client_secret", PLACEHOLDER_SECRET)?;
-                answer.serialize_entry("client_secret_expires_at", &0)?;
-            }
-            None => answer.serialize_entry("token_endpoint_auth_method", "none")?,
+    let mut answer = Object::with_capacity(body.len() + 512);
+    answer.set("client_id", &settings.client_id().as_str());
+    answer.set("client_id_issued_at", &now.0);
+    answer.set("redirect_uris", &redirect_uris);
+    answer.raw("grant_types", r#"["authorization_code","refresh_token"]"#);
+    answer.raw("response_types", r#"["code"]"#);
+    match secret_method {
+        Some(method) => {
+            answer.set("token_endpoint_auth_method", &method);
+            answer.set("client_secret", &PLACEHOLDER_SECRET);
+            answer.set("client_secret_expires_at", &0);
         }
-        if let Some(scope) = asked.text("scope").filter(|scope| settings.api().understands(scope)) {
-            answer.serialize_entry("scope", &scope)?;
-        }
-        for name in ECHOED {
-            if let Some(text) = asked.text(name) {
-                answer.serialize_entry(name, &text)?;
-            }
-        }
-        if let Some(contacts) = asked.get::<Vec<Text<'_>>>("contacts") {
-            answer.serialize_entry("contacts", &contacts)?;
-        }
-        answer.end()
+        None => answer.raw("token_endpoint_auth_method", r#""none""#),
     }
+    if let Some(scope) = asked.text("scope").filter(|scope| settings.api().understands(scope)) {
+        answer.set("scope", &scope);
+    }
+    for name in ECHOED {
+        match (asked.text(name), asked.raw(name)) {
+            // it has no escapes that could be written in another way
+            (Some(Cow::Borrowed(_)), Some(raw)) => answer.raw(name, raw),
+            (Some(text), _) => answer.set(name, &text),
+            (None, _) => {}
+        }
+    }
+    if let Some(contacts) = asked.get::<Vec<Text<'_>>>("contacts") {
+        answer.set("contacts", &contacts);
+    }
+    Ok(answer.finish())
 }
 
 /// All must be sound and one must be on the list: a client may bring others, such as the web
