@@ -17,6 +17,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use memchr::memchr_iter;
 use serde_json::Value;
 
 use crate::discovery::Discovery;
@@ -105,12 +106,13 @@ impl Unverified {
         if token.len() > MAX_TOKEN_LENGTH {
             return Err(TokenError::TooLong);
         }
-        let mut parts = token.split('.');
-        let (Some(header), Some(payload), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+        let mut stops = memchr_iter(b'.', token.as_bytes());
+        let (Some(first), Some(second), None) = (stops.next(), stops.next(), stops.next()) else {
             return Err(TokenError::Malformed { part: "form" });
         };
+        let part = |range| token.get(range).unwrap_or_default();
+        let (header, payload) = (part(0..first), part(first + 1..second));
+        let signature = part(second + 1..token.len());
         let kid = read_header(&decode(header, "header")?)?;
         let claims = Claims::read(&decode(payload, "payload")?)?;
         if decode(signature, "signature")?.is_empty() {

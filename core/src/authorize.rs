@@ -224,7 +224,7 @@ fn prompt(asked: Option<&str>) -> Result<Option<&'static str>, OAuthError> {
 
 /// RFC 7636 section 4.2: the base64url of 32 octets, without padding.
 fn is_s256(text: &str) -> bool {
-    text.len() == 43 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    text.len() == 43 && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
 
 /// What is answered with a page, since there is no redirect URI to be trusted.

@@ -120,36 +120,40 @@ impl Discovery {
 
 /// An issuer of Entra's, in which `{tenantid}` may stand for the tenant of each token.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Issuer(String);
+pub struct Issuer {
+    text: String,
+    tenant: Option<Guid>,
+}
 
 impl Issuer {
     fn of_tenant(issuer: String, tenant: &Tenant) -> Result<Self, DiscoveryError> {
         let segment = issuer.split('/').nth(3).unwrap_or_default();
+        let own = segment.parse::<Guid>().ok();
         let meant = match tenant {
             Tenant::Common | Tenant::Organizations => segment == TENANT_TEMPLATE,
             Tenant::Consumers => segment == PERSONAL_ACCOUNTS_TENANT,
-            Tenant::Domain(_) => segment.parse::<Guid>().is_ok(),
-            Tenant::Id(id) => segment.parse() == Ok(*id),
+            Tenant::Domain(_) => own.is_some(),
+            Tenant::Id(id) => own == Some(*id),
         };
         if !meant {
             return Err(DiscoveryError::OtherTenant { issuer, tenant: tenant.to_string() });
         }
-        Ok(Self(issuer))
+        Ok(Self { text: issuer, tenant: own })
     }
 
     /// The issuer as the document gives it.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The issuer of one tenant's tokens.
     pub fn for_tenant(&self, tenant: &Guid) -> String {
-        self.0.replace(TENANT_TEMPLATE, tenant.as_str())
+        self.text.replace(TENANT_TEMPLATE, tenant.as_str())
     }
 
     /// The one tenant, where the issuer is not a template.
     pub fn tenant(&self) -> Option<Guid> {
-        self.0.split('/').nth(3)?.parse().ok()
+        self.tenant
     }
 }
 

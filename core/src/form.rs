@@ -43,8 +43,8 @@ impl<'a> Form<'a> {
     /// # Errors
     /// What is wrong with the form, and the name of the parameter where there is one.
     pub fn parse(text: &'a [u8]) -> Result<Self, FormError> {
-        // what is printable in the whole text is so in each part of it that has no escape
-        let printable = text.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
+        // what is printable in the whole text is so in each part of it
+        let printable = is_printable(text);
         let separators = memchr_iter(b'&', text).count();
         let mut pairs = Vec::with_capacity(separators.min(MAX_PARAMETERS - 1) + 1);
         let mut rest = Some(text);
@@ -57,9 +57,9 @@ impl<'a> Form<'a> {
             if pairs.len() == MAX_PARAMETERS {
                 return Err(FormError::TooMany);
             }
+            let read = if memchr2(b'%', b'+', pair).is_some() { decoded } else { borrowed };
             let (name, value) = split_once(pair, b'=');
-            let value = value.unwrap_or_default();
-            pairs.push((decode(name, printable)?, decode(value, printable)?));
+            pairs.push((read(name, printable)?, read(value.unwrap_or_default(), printable)?));
         }
         let form = Self { pairs };
         match form.duplicate() {
@@ -132,21 +132,18 @@ fn split_once(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-fn decode(text: &[u8], printable: bool) -> Result<Cow<'_, str>, FormError> {
-    let (decoded, printable) = match memchr2(b'%', b'+', text) {
-        None => (str::from_utf8(text).map(Cow::Borrowed).map_err(|_| FormError::Utf8)?, printable),
-        Some(_) => {
-            let octets = unescape(text)?;
-            (String::from_utf8(octets).map(Cow::Owned).map_err(|_| FormError::Utf8)?, false)
-        }
-    };
-    if !printable && decoded.chars().any(char::is_control) {
+fn borrowed(text: &[u8], printable: bool) -> Result<Cow<'_, str>, FormError> {
+    let text = str::from_utf8(text).map_err(|_| FormError::Utf8)?;
+    if !printable && text.contains(char::is_control) {
         return Err(FormError::Control);
     }
-    Ok(decoded)
+    Ok(Cow::Borrowed(text))
 }
 
-fn unescape(text: &[u8]) -> Result<Vec<u8>, FormError> {
+fn decoded(text: &[u8], printable: bool) -> Result<Cow<'_, str>, FormError> {
+    if memchr2(b'%', b'+', text).is_none() {
+        return borrowed(text, printable);
+    }
     let mut octets = Vec::with_capacity(text.len());
     let mut rest = text.iter();
     while let Some(&byte) = rest.next() {
@@ -160,7 +157,18 @@ fn unescape(text: &[u8]) -> Result<Vec<u8>, FormError> {
             other => other,
         });
     }
-    Ok(octets)
+    let text = String::from_utf8(octets).map_err(|_| FormError::Utf8)?;
+    if !is_printable(text.as_bytes()) && text.contains(char::is_control) {
+        return Err(FormError::Control);
+    }
+    Ok(Cow::Owned(text))
+}
+
+/// Whether all is printable ASCII; seen many octets at a time.
+fn is_printable(text: &[u8]) -> bool {
+    let least = text.iter().copied().fold(u8::MAX, u8::min);
+    let most = text.iter().copied().fold(u8::MIN, u8::max);
+    least >= b' ' && most <= b'~'
 }
 
 fn hex(digit: Option<&u8>) -> Option<u8> {
@@ -200,18 +208,43 @@ impl Writer {
 }
 
 fn append_escaped(target: &mut String, text: &str) {
-    // most codes and tokens need no escape, which is seen sixteen octets at a time
-    if text.bytes().fold(true, |all, byte| all & is_unescaped(byte)) {
-        target.push_str(text);
-    } else {
-        target.extend(form_urlencoded::byte_serialize(text.as_bytes()));
+    let mut rest = text;
+    while let Some((run, escaped)) = rest.split_at_checked(unescaped_length(rest.as_bytes())) {
+        target.push_str(run);
+        let mut characters = escaped.chars();
+        let Some(first) = characters.next() else { break };
+        let mut octets = [0; 4];
+        let octets = first.encode_utf8(&mut octets).as_bytes();
+        target.extend(form_urlencoded::byte_serialize(octets));
+        rest = characters.as_str();
     }
 }
 
-/// What stands for itself (WHATWG URL, section 5.2).
-fn is_unescaped(byte: u8) -> bool {
+/// How many octets at the beginning stand for themselves; those of most codes and tokens do.
+fn unescaped_length(text: &[u8]) -> usize {
+    let blocks = text.chunks_exact(32);
+    let is_whole = |block: &&[u8]| block.iter().fold(true, |all, &byte| all & is_unescaped(byte));
+    let whole = blocks.take_while(is_whole).count() * 32;
+    let rest = text.get(whole..).unwrap_or_default();
+    let is_escaped = |&byte: &u8| UNESCAPED.get(usize::from(byte)) == Some(&false);
+    whole + rest.iter().position(is_escaped).unwrap_or(rest.len())
+}
+
+/// WHATWG URL, section 5.2.
+const fn is_unescaped(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'-' | b'.' | b'_')
 }
+
+/// The same, looked up.
+const UNESCAPED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = is_unescaped(byte as u8);
+        byte += 1;
+    }
+    table
+};
 
 fn shown(name: &str) -> String {
     name.chars().take(64).collect()

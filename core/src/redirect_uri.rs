@@ -72,8 +72,8 @@ impl RedirectPolicy {
     }
 
     fn find_normal(&self, url: &str) -> Option<RedirectKind> {
-        let listed = self.kinds.get(url);
-        listed.or_else(|| self.kinds.get(&without_port(url)?)).copied()
+        let any_port = without_port(url).and_then(|url| self.kinds.get(&url));
+        any_port.or_else(|| self.kinds.get(url)).copied()
     }
 
     /// The list.
@@ -124,8 +124,10 @@ fn without_port(url: &str) -> Option<String> {
     let hosts = ["http://localhost", "http://127.0.0.1"];
     let (host, rest) = hosts.iter().find_map(|host| Some((host, url.strip_prefix(host)?)))?;
     let (port, path) = rest.strip_prefix(':')?.split_once('/')?;
-    let is_normal = |number: u16| number != 80 && number.to_string() == port;
-    port.parse().is_ok_and(is_normal).then(|| [host, "/", path].concat())
+    // as a parser writes it: not the default port, no sign, no leading zeros
+    let is_normal = port == "0" || (port != "80" && !port.starts_with(['+', '0']));
+    let is_port = is_normal && port.parse::<u16>().is_ok();
+    is_port.then(|| [host, "/", path].concat())
 }
 
 impl FromStr for RedirectUri {
