@@ -55,12 +55,10 @@ fn allocations_in(
     body: &'static str,
     answer: &'static str,
 ) -> u64 {
-    let answer = Response::new(Bytes::from_static(answer.as_bytes()));
-    let mut end = None;
-    let counted = measure(|| {
+    let exchange = || {
         let mut step = facade.begin(head, &cx);
-        let mut answer = Some(answer);
-        end = loop {
+        let mut answer = Some(Response::new(Bytes::from_static(answer.as_bytes())));
+        loop {
             step = match step {
                 Step::Read(read) => read.resume(Ok(Bytes::from_static(body.as_bytes()))),
                 Step::Send(_, awaiting) => match answer.take() {
@@ -70,8 +68,12 @@ fn allocations_in(
                 Step::Verify(verify) => verify.verified().1,
                 end => break Some(end),
             };
-        };
-    });
+        }
+    };
+    // what is made once is made
+    exchange();
+    let mut end = None;
+    let counted = measure(|| end = exchange());
     assert!(matches!(end, Some(Step::Pass(_) | Step::Respond(_))), "{end:?}");
     if let Some(Step::Respond(response)) = &end {
         assert_ne!(response.status(), 400, "{:?}", response.body());
@@ -108,7 +110,7 @@ fn a_call_with_a_token() {
     let keys = KeySet::parse(include_bytes!("fixtures/jwks_v2_common.json"));
     cx.keys = keys.ok().map(Arc::new);
     let call = head(Request::post("/mcp").header("authorization", format!("Bearer {}", token())));
-    assert!(allocations_in((facade.clone(), cx.clone()), &call, "", "") <= 57);
+    assert!(allocations_in((facade.clone(), cx.clone()), &call, "", "") <= 39);
 
     let Step::Verify(verify) = facade.begin(&call, &cx) else { panic!("it is not verified") };
     cx.remembered = Some(verify.verified().0);
@@ -116,7 +118,7 @@ fn a_call_with_a_token() {
 
     let Step::Pass(passing) = facade.begin(&call, &cx) else { panic!("it does not pass") };
     let amend = |mut head: Parts| measure(|| passing.amend_request(&mut head)).count_total;
-    assert!(amend(call.clone()) <= 15);
+    assert!(amend(call.clone()) <= 12);
     // the values of the identity headers are shared from then on
     assert!(amend(call) <= 5);
 }
@@ -133,7 +135,7 @@ fn metadata() {
 fn a_registration() {
     let body =
         r#"{"redirect_uris":["http://localhost:8787/callback"],"client_name":"Claude Code"}"#;
-    assert!(allocations(&head(Request::post("/oauth/register")), body, "") <= 9);
+    assert!(allocations(&head(Request::post("/oauth/register")), body, "") <= 8);
 }
 
 #[test]
@@ -143,7 +145,7 @@ fn an_authorization() {
          &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&state=s\
          &scope=openid+access_as_user",
     ));
-    assert!(allocations(&request, "", "") <= 13);
+    assert!(allocations(&request, "", "") <= 11);
 }
 
 #[test]
@@ -152,7 +154,7 @@ fn a_code_and_a_refresh() {
     let answer = r#"{"token_type":"Bearer","scope":"api://99999999-8888-4777-8666-555555555555/access_as_user","expires_in":3599,"access_token":"a","refresh_token":"r"}"#;
     let code = "grant_type=authorization_code&code=c&redirect_uri=http%3A%2F%2Flocalhost%3A8787%2Fcallback\
         &code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-    assert!(allocations(&request, code, answer) <= 23);
+    assert!(allocations(&request, code, answer) <= 16);
     let refresh = "grant_type=refresh_token&refresh_token=r";
-    assert!(allocations(&request, refresh, answer) <= 19);
+    assert!(allocations(&request, refresh, answer) <= 14);
 }
