@@ -170,14 +170,10 @@ fn location(
     let scope = settings.api().qualify(form.get("scope"), ApiName::AppIdUri)?;
     let prompt = prompt(form.get("prompt"))?;
 
-    let endpoint = settings.authority().authorization_endpoint();
     let mut location = String::with_capacity(1024);
-    location.push_str(endpoint);
-    location.push('?');
+    location.push_str(settings.authorization_start());
     let mut query = Writer::new(location);
     query
-        .pair("client_id", settings.client_id().as_str())
-        .pair("response_type", "code")
         .pair("redirect_uri", redirect_uri)
         .pair("scope", &scope)
         .pair("code_challenge", challenge)

@@ -178,32 +178,28 @@ fn hex(digit: Option<&u8>) -> Option<u8> {
 
 /// Appends pairs to a query string or a form body, as `form_urlencoded` writes them.
 #[derive(Clone)]
-pub(crate) struct Writer {
-    text: String,
-    /// Whether a pair is there already.
-    follows: bool,
-}
+pub(crate) struct Writer(String);
 
 impl Writer {
-    /// Goes on behind `start`, which is an URL and its `?`, or nothing.
+    /// Goes on behind `start`: a URL that ends with its `?`, pairs, or nothing.
     pub(crate) fn new(start: String) -> Self {
-        Self { text: start, follows: false }
+        Self(start)
     }
 
     /// A name, which needs no escape, and its value.
     pub(crate) fn pair(&mut self, name: &'static str, value: &str) -> &mut Self {
-        if self.follows {
-            self.text.push('&');
+        let text = &mut self.0;
+        if !text.is_empty() && !text.ends_with('?') {
+            text.push('&');
         }
-        self.follows = true;
-        self.text.push_str(name);
-        self.text.push('=');
-        append_escaped(&mut self.text, value);
+        text.push_str(name);
+        text.push('=');
+        append_escaped(text, value);
         self
     }
 
     pub(crate) fn finish(self) -> String {
-        self.text
+        self.0
     }
 }
 
@@ -236,6 +232,8 @@ const fn is_unescaped(byte: u8) -> bool {
 }
 
 /// The same, looked up.
+// the index ends where the table does
+#[allow(clippy::indexing_slicing)]
 const UNESCAPED: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;

@@ -153,7 +153,7 @@ impl Principal {
     /// The values of [`IDENTITY_HEADERS`]. Text that is not printable ASCII, and `%`, are
     /// percent-encoded as UTF-8; lists are separated by spaces.
     pub fn to_headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-        let text = |text: &str| Some(HeaderValue::try_from(percent_encoded(text)).ok()?);
+        let text = |text: &str| HeaderValue::try_from(percent_encoded(text)).ok();
         let list = |items: &[String]| match items {
             [] => None,
             [one] => text(one),

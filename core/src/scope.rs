@@ -121,9 +121,11 @@ impl Api {
         let default = asked.iter().any(|(_, scope)| *scope == Scope::Default);
 
         let mut sent = String::with_capacity(128);
-        let mut seen = BTreeSet::new();
+        let mut seen = Vec::with_capacity(asked.len() + 2);
         let mut add = |api: &str, name| {
-            if seen.insert((api.is_empty(), name)) {
+            let scope = (api.is_empty(), name);
+            if let Err(place) = seen.binary_search(&scope) {
+                seen.insert(place, scope);
                 if !sent.is_empty() {
                     sent.push(' ');
                 }

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::authority::{Authority, PERSONAL_ACCOUNTS_TENANT, Tenant};
+use crate::form::Writer;
 use crate::guid::Guid;
 use crate::operation::{MAX_MESSAGE_LENGTH, OperationRule};
 use crate::options::{Fault, Options, SettingsError};
@@ -30,6 +31,8 @@ pub const MAX_CLOCK_SKEW: u64 = 300;
 pub struct Settings {
     resource: Resource,
     authority: Authority,
+    /// Entra's authorization endpoint with the parameters that are the same for all.
+    authorization_start: String,
     client_id: Guid,
     api: Api,
     redirect_policy: RedirectPolicy,
@@ -189,7 +192,10 @@ impl Settings {
             Some(uri) if uri.as_str() != format!("api://{client_id}") => Api::new(uri, required),
             _ => Api::of_client(client_id, required),
         };
+        let mut start = Writer::new(format!("{}?", authority.authorization_endpoint()));
+        start.pair("client_id", client_id.as_str()).pair("response_type", "code");
         Ok(Self {
+            authorization_start: start.finish(),
             api: api.with_optional(optional).with_resource(resource.clone()),
             resource,
             authority,
@@ -218,6 +224,10 @@ impl Settings {
     /// The cloud and the tenant.
     pub fn authority(&self) -> &Authority {
         &self.authority
+    }
+
+    pub(crate) fn authorization_start(&self) -> &str {
+        &self.authorization_start
     }
 
     /// The app registration that every client uses.
