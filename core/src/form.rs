@@ -49,10 +49,14 @@ impl<'a> Form<'a> {
         let mut pairs = Vec::with_capacity(separators.min(MAX_PARAMETERS - 1) + 1);
         let mut rest = Some(text);
         while let Some(text) = rest {
+            if let [b'&', after @ ..] = text {
+                rest = Some(after);
+                continue;
+            }
             let pair;
             (pair, rest) = split_once(text, b'&');
             if pair.is_empty() {
-                continue;
+                break;
             }
             if pairs.len() == MAX_PARAMETERS {
                 return Err(FormError::TooMany);

@@ -176,8 +176,16 @@ fn unquoted(text: &str) -> Option<&str> {
     text.strip_prefix('"')?.strip_suffix('"')
 }
 
+/// Digits alone; of other numbers the parser knows more.
+fn scan_digits(text: &str) -> Option<(&str, &str)> {
+    let end = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, rest) = text.split_at_checked(end)?;
+    let is_number = digits == "0" || !digits.is_empty() && !digits.starts_with('0');
+    (is_number && rest.starts_with([',', '}', ' '])).then_some((digits, rest))
+}
+
 fn scan_value(text: &str) -> Option<(&str, &str)> {
-    scan_string(text).or_else(|| {
+    scan_string(text).or_else(|| scan_digits(text)).or_else(|| {
         let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
         let value = values.next()?.ok()?;
         Some((value.get(), text.get(values.byte_offset()..)?))

@@ -34,6 +34,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use memchr::memchr_iter;
+
 use crate::guid::Guid;
 use crate::resource::Resource;
 
@@ -120,7 +122,8 @@ impl Api {
         let named = asked.iter().any(|(_, scope)| matches!(scope, Scope::Named(_)));
         let default = asked.iter().any(|(_, scope)| *scope == Scope::Default);
 
-        let mut sent = String::with_capacity(128);
+        let length: usize = asked.iter().map(|(word, _)| word.len() + prefix.len() + 2).sum();
+        let mut sent = String::with_capacity(length + 128);
         let mut seen = Vec::with_capacity(asked.len() + 2);
         let mut add = |api: &str, name| {
             let scope = (api.is_empty(), name);
@@ -208,7 +211,8 @@ impl Api {
     }
 
     fn parse<'a>(&self, text: &'a str) -> Result<Vec<(&'a str, Scope<'a>)>, ScopeError> {
-        let mut scopes = Vec::new();
+        let words = memchr_iter(b' ', text.as_bytes()).count() + 1;
+        let mut scopes = Vec::with_capacity(words.min(text.len()).min(MAX_SCOPES));
         for word in text.split(' ').filter(|word| !word.is_empty()) {
             if scopes.len() == MAX_SCOPES {
                 return Err(ScopeError::TooMany);
@@ -228,12 +232,14 @@ impl Api {
         if UNSUPPORTED.contains(&word) {
             return Ok(Scope::Unsupported);
         }
-        let name = match self.names().find_map(|name| strip_api(word, name)) {
-            Some(name) => name,
-            None if word.contains('/') && !self.is_ours(word) => {
-                return Err(ScopeError::Foreign { scope: word.into() });
+        let name = if word.contains('/') {
+            match self.names().find_map(|name| strip_api(word, name)) {
+                Some(name) => name,
+                None if self.is_ours(word) => word,
+                None => return Err(ScopeError::Foreign { scope: word.into() }),
             }
-            None => word,
+        } else {
+            word
         };
         Ok(if name == DEFAULT { Scope::Default } else { Scope::Named(name) })
     }
