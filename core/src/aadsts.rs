@@ -164,11 +164,47 @@ mod tests {
             for text in [known.cause, known.mend] {
                 assert!(!text.ends_with('.') && !text.contains("  "), "{}", known.code);
             }
+            let somewhere = known.place != Place::Nowhere;
+            assert!(
+                somewhere || known.command().is_none(),
+                "{}: a command sets something",
+                known.code
+            );
             let lines = [Some(known.cause), Some(known.mend), known.command()];
             for text in lines.into_iter().flatten() {
                 // what RFC 6749 allows in an error_description
                 assert!(text.bytes().all(crate::oauth_error::is_description_byte), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn a_code_leads_to_the_setting_and_to_the_command_for_it() {
+        let check = "az ad app show --id <client-id> | mcp-entra app-registration --check -";
+        for (code, blade, command) in [
+            (65005, "App registrations > API permissions", check),
+            (50011, "App registrations > Authentication", check),
+            (50001, "App registrations > Expose an API", check),
+            (700016, "App registrations > Overview", check),
+            (
+                65001,
+                "App registrations > API permissions",
+                "az ad app permission admin-consent --id <client-id>",
+            ),
+            (
+                7000112,
+                "Enterprise applications > Properties",
+                "az ad sp update --id <client-id> --set accountEnabled=true",
+            ),
+            (50105, "Enterprise applications > Users and groups", ""),
+            (53003, "Conditional Access > Policies", ""),
+            (50020, "Users > All users", ""),
+            (90002, "", ""),
+            (54005, "", ""),
+        ] {
+            let known = explain(code).unwrap();
+            assert_eq!(known.place.blade().unwrap_or_default(), blade, "{code}");
+            assert_eq!(known.command().unwrap_or_default(), command, "{code}");
         }
     }
 

@@ -93,8 +93,7 @@ fn explained(known: &Aadsts, settings: &Settings) -> Page {
             Action::Retry => "Nobody has to: it passes.",
             Action::SignIn => "You, at the next sign-in; your administrator, if it comes back.",
         });
-    let command = known.command().filter(|_| known.action != Action::Retry);
-    if known.place != Place::Nowhere || command.is_some() {
+    if known.place != Place::Nowhere {
         page = page.heading("Where");
     }
     page = match (known.place.blade(), known.place) {
@@ -102,7 +101,7 @@ fn explained(known: &Aadsts, settings: &Settings) -> Page {
         (None, Place::Options) => page.text("In the options of this server, mcp-entra."),
         (None, _) => page,
     };
-    if let Some(command) = command {
+    if let Some(command) = known.command() {
         let command = command.replace("<client-id>", settings.client_id().as_str());
         page = page.text("Or by command, signed in to Azure:").value(&command);
     }
@@ -178,10 +177,36 @@ mod tests {
         ] {
             assert_eq!(html(query), html("code=50011"), "{query}");
         }
-        assert!(html("code=50011").contains("<h1>AADSTS50011</h1>"));
+        let page = html("code=50055");
+        assert!(page.contains("<h1>AADSTS50055</h1>\n<p>The password has expired.</p>"), "{page}");
         assert!(html("code=7000215").contains(
             "az ad app credential reset --id 99999999-8888-4777-8666-555555555555 --append"
         ));
+    }
+
+    #[test]
+    fn where_there_is_a_setting_the_page_says_where() {
+        for (code, place) in [
+            (
+                50105,
+                "<p>In the Entra admin center: Enterprise applications &gt; Users and groups.</p>",
+            ),
+            (50011, "<p>In the Entra admin center: App registrations &gt; Authentication.</p>"),
+            (90002, "<p>In the options of this server, mcp-entra.</p>"),
+        ] {
+            let page = html(&format!("code={code}"));
+            assert!(page.contains(&format!("<h2>Where</h2>\n{place}")), "{page}");
+        }
+        let page = html("code=54005");
+        assert!(!page.contains("<h2>Where</h2>"), "{page}");
+    }
+
+    #[test]
+    fn a_query_is_read_up_to_a_length() {
+        let of =
+            |length: usize| format!("code=50011&x={}", "y".repeat(length - "code=50011&x=".len()));
+        assert_eq!(html(&of(8192)), html("code=50011"));
+        assert!(html(&of(8193)).contains("<input"));
     }
 
     #[test]
