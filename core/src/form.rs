@@ -156,7 +156,7 @@ fn decoded(text: &[u8], printable: bool) -> Result<Cow<'_, str>, FormError> {
             b'%' => {
                 let high = hex(rest.next()).ok_or(FormError::Percent)?;
                 let low = hex(rest.next()).ok_or(FormError::Percent)?;
-                high << 4 | low
+                high * 16 + low
             }
             other => other,
         });
@@ -283,6 +283,12 @@ mod tests {
         let form = Form::parse(b"scope=&resource=&resource=x").unwrap();
         assert_eq!(form.get("scope"), None);
         assert_eq!(form.all("resource").collect::<Vec<_>>(), ["x"]);
+    }
+
+    #[test]
+    fn its_debug_shows_the_names_alone() {
+        let form = Form::parse(b"code=c&state=s").unwrap();
+        assert_eq!(format!("{form:?}"), r#"{"code", "state"}"#);
     }
 
     #[test]
