@@ -64,6 +64,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn it_is_shown_as_it_is_written() {
+        let text = "99999999-8888-4777-8666-555555555555";
+        let guid: Guid = text.parse().unwrap();
+        assert_eq!((format!("{guid}"), format!("{guid:?}")), (text.into(), text.into()));
+    }
+
+    #[test]
     fn only_the_canonical_form() {
         for bad in [
             "",

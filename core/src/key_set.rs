@@ -165,5 +165,17 @@ mod tests {
         assert_eq!(refused("{}"), KeySetError::Empty);
         assert_eq!(refused(r#"{"keys":[]}"#), KeySetError::Empty);
         assert_eq!(refused(&" ".repeat(MAX_KEY_SET_LENGTH + 1)), KeySetError::TooLong);
+        let no_object = refused(r#"{"keys":[1]}"#).to_string();
+        assert!(no_object.contains("expected a JSON object"), "{no_object}");
+    }
+
+    #[test]
+    fn a_key_set_may_have_half_a_megabyte() {
+        let of = |length: usize| {
+            let keys = r#"{"keys":[{"kty":"RSA","kid":"1","n":"n","e":"e"}]}"#;
+            keys.to_owned() + &" ".repeat(length - keys.len())
+        };
+        assert!(KeySet::parse(of(512 * 1024).as_bytes()).is_ok());
+        assert_eq!(KeySet::parse(of(512 * 1024 + 1).as_bytes()).unwrap_err(), KeySetError::TooLong);
     }
 }

@@ -145,6 +145,33 @@ mod tests {
     use crate::redirect_uri::{RedirectKind, RedirectUri};
 
     #[test]
+    fn what_an_operator_has_to_know_beside_the_redirect_uris() {
+        let studio = find("copilot-studio").unwrap();
+        assert_eq!(studio.name, "Copilot Studio");
+        let prefix = "https://global.consent.azure-apim.net/redirect/";
+        assert_eq!(studio.connectors, Some(prefix));
+        assert_eq!(
+            studio.note,
+            Some(
+                "each connector has a redirect URI of its own, \
+                 https://global.consent.azure-apim.net/redirect/…, which Copilot Studio shows"
+            )
+        );
+        let ports: Vec<_> =
+            KNOWN_CLIENTS.iter().filter_map(|c| Some((c.id, c.default_port?))).collect();
+        assert_eq!(
+            ports,
+            [
+                ("cline", 1456),
+                ("copilot-intellij", 33428),
+                ("inspector", 6276),
+                ("opencode", 19876),
+                ("vscode", 33418),
+            ]
+        );
+    }
+
+    #[test]
     fn the_table_is_in_order_and_every_redirect_uri_is_sound() {
         assert!(KNOWN_CLIENTS.is_sorted_by(|a, b| a.id < b.id));
         for client in KNOWN_CLIENTS {

@@ -107,3 +107,23 @@ impl fmt::Display for Fault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn their_debug_shows_whose_they_are_and_no_secret() {
+        let options = Options {
+            resource: "https://h/mcp".into(),
+            tenant: "common".into(),
+            client_id: "x".into(),
+            client_secret: Some("s".into()),
+            ..Options::default()
+        };
+        assert_eq!(
+            format!("{options:?}"),
+            r#"Options { resource: "https://h/mcp", tenant: "common", client_id: "x", .. }"#
+        );
+    }
+}

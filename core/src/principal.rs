@@ -308,7 +308,8 @@ mod tests {
         assert_eq!(refused("!"), PrincipalError::NotBase64);
         assert_eq!(refused(""), PrincipalError::NotAPrincipal);
         assert_eq!(refused(&encoded("{\"auth_typ\"")), PrincipalError::NotAPrincipal);
-        assert_eq!(refused(&"A".repeat(1024 * 1024)), PrincipalError::TooLong);
+        assert_eq!(refused(&"A".repeat(64 * 1024)), PrincipalError::NotAPrincipal);
+        assert_eq!(refused(&"A".repeat(64 * 1024 + 1)), PrincipalError::TooLong);
         let deep = format!(r#"{{"auth_typ":"aad","x":{}"#, "[".repeat(10_000));
         assert_eq!(refused(&encoded(&deep)), PrincipalError::NotAPrincipal);
         let static_web_apps = r#"{"identityProvider":"aad","userId":"1","userDetails":"a","userRoles":["anonymous"]}"#;

@@ -335,6 +335,18 @@ mod tests {
     }
 
     #[test]
+    fn the_list_has_each_address_once_and_as_it_was_written() {
+        let mut policy = RedirectPolicy::known_clients();
+        let known = policy.iter().count();
+        policy.allow(
+            ["https://own.example", "http://localhost/callback", "https://own.example"].map(uri),
+        );
+        let own: Vec<_> = policy.iter().skip(known).map(ToString::to_string).collect();
+        assert_eq!(own, ["https://own.example"]);
+        assert!(policy.iter().any(|listed| listed.as_str() == "http://localhost/callback"));
+    }
+
+    #[test]
     fn refusals() {
         use RedirectUriError as E;
         for (text, error) in [
@@ -347,16 +359,20 @@ mod tests {
             ("blob:https://h/x", E::Scheme),
             ("ws://h/x", E::Scheme),
             ("foo:bar", E::Scheme),
+            ("foo:/bar", E::Scheme),
+            ("app.example:bar", E::Scheme),
             ("http://example.com/callback", E::NotHttps),
             ("http://localhost.attacker.example/callback", E::NotHttps),
             ("http://127.0.0.2/callback", E::NotHttps),
             ("http://[::1]:80/callback", E::NotNormal),
             ("http://[::1]/callback", E::Ipv6Loopback),
+            ("http://[::2]/callback", E::NotHttps),
             ("https://h/cb#", E::Fragment),
             ("https://h/cb#f", E::Fragment),
             ("https://*.h/cb", E::Wildcard),
             ("https://u@h/cb", E::UserInfo),
             ("https://u:p@h/cb", E::UserInfo),
+            ("https://:p@h/cb", E::UserInfo),
             ("https://H/cb", E::NotNormal),
             ("https://h:443/cb", E::NotNormal),
             ("https://h/a/../cb", E::NotNormal),
@@ -368,8 +384,9 @@ mod tests {
         ] {
             assert_eq!(text.parse::<RedirectUri>().unwrap_err(), error, "{text}");
         }
-        let long = format!("https://h/{}", "a".repeat(MAX_LENGTH));
-        assert_eq!(long.parse::<RedirectUri>().unwrap_err(), E::TooLong);
+        let of = |length: usize| format!("https://h/{}", "a".repeat(length - "https://h/".len()));
+        assert!(of(2048).parse::<RedirectUri>().is_ok());
+        assert_eq!(of(2049).parse::<RedirectUri>().unwrap_err(), E::TooLong);
     }
 
     #[test]

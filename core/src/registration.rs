@@ -254,6 +254,40 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_scope_of_another_api_is_not_given_back() {
+        let given = |scope: &str| {
+            let body = json!({ "redirect_uris": ["http://localhost/callback"], "scope": scope });
+            register(&body, false).unwrap().get("scope").cloned()
+        };
+        assert_eq!(given("openid access_as_user"), Some("openid access_as_user".into()));
+        assert_eq!(given("access_as_user https://graph.microsoft.com/User.Read"), None);
+    }
+
+    #[test]
+    fn one_to_thirty_two_redirect_uris() {
+        let of = |number| json!({ "redirect_uris": vec!["http://localhost/callback"; number] });
+        assert_eq!(
+            register(&of(32), false).unwrap()["redirect_uris"].as_array().unwrap().len(),
+            32
+        );
+        let refused = register(&of(33), false).unwrap_err();
+        assert_eq!(refused.description(), "redirect_uris must name 1 to 32 URIs");
+    }
+
+    #[test]
+    fn a_refusal_quotes_the_beginning_of_a_redirect_uri() {
+        let refused = |uri: &str| {
+            let body = json!({ "redirect_uris": [uri] });
+            register(&body, false).unwrap_err().description().to_owned()
+        };
+        let long = format!("https://h/{}", "é".repeat(300));
+        let quoted = format!("redirect URI 'https://h/{}': it has a character", "?".repeat(190));
+        assert!(refused(&long).starts_with(&quoted), "{}", refused(&long));
+        let unlisted = "none of the redirect URIs is allowed here, such as 'https://h/cb';";
+        assert!(refused("https://h/cb").starts_with(unlisted), "{}", refused("https://h/cb"));
+    }
+
     proptest! {
         #[test]
         fn an_answer_never_has_the_real_secret_a_null_or_another_client_id(

@@ -140,9 +140,11 @@ mod tests {
             ("https://h:443/mcp", "https://h/mcp", "/mcp"),
             ("https://H/a/b/", "https://h/a/b/", "/a/b"),
             ("http://127.0.0.1:8080/mcp", "http://127.0.0.1:8080/mcp", "/mcp"),
+            ("http://[::1]:8080/mcp", "http://[::1]:8080/mcp", "/mcp"),
+            ("http://localhost/mcp", "http://localhost/mcp", "/mcp"),
         ] {
             let resource: Resource = text.parse().unwrap();
-            assert_eq!(resource.as_str(), canonical);
+            assert_eq!((resource.as_str(), resource.to_string()), (canonical, canonical.into()));
             assert_eq!(resource.path(), path);
         }
     }
@@ -156,7 +158,8 @@ mod tests {
             ("cursor://x/mcp", ResourceError::NotHttps),
             ("https://h/mcp?a=b", ResourceError::QueryOrFragment),
             ("https://h/mcp#a", ResourceError::QueryOrFragment),
-            ("https://u:p@h/mcp", ResourceError::UserInfo),
+            ("https://u@h/mcp", ResourceError::UserInfo),
+            ("https://:p@h/mcp", ResourceError::UserInfo),
             ("https://h//mcp", ResourceError::Path),
             ("https://h/m%63p", ResourceError::Path),
         ] {
@@ -178,6 +181,7 @@ mod tests {
             "https://h/mcp#",
             "https://h.evil/mcp",
             "https://u@h/mcp",
+            "https://:p@h/mcp",
             "https://h/mcp?x",
             "http://h/mcp",
             "api://h/mcp",

@@ -463,6 +463,8 @@ mod tests {
             "openid offline_access mcp.write"
         );
         assert_eq!(granted(&full, Some("mcp.write")).unwrap(), "access_as_user");
+        let with_others = format!("openid offline_access {full}");
+        assert_eq!(granted(&with_others, Some("mcp.write")).unwrap(), "openid access_as_user");
         assert_eq!(granted(&both, None), None);
         assert_eq!(granted(&full, Some(".default")).unwrap(), ".default");
         assert_eq!(granted("", None), None);
@@ -479,7 +481,7 @@ mod tests {
             assert!(bad.parse::<AppIdUri>().is_err(), "{bad}");
         }
         for good in ["api://x", ID, "urn:x:y", "https://contoso.com/mcp"] {
-            assert!(good.parse::<AppIdUri>().is_ok(), "{good}");
+            assert_eq!(good.parse::<AppIdUri>().unwrap().to_string(), good);
         }
     }
 

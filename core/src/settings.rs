@@ -489,12 +489,36 @@ mod tests {
     }
 
     #[test]
+    fn tenants_are_kept_in_order() {
+        let tenants =
+            ["22222222-3333-4444-8555-666666666666", "11111111-2222-4333-8444-555555555555"];
+        let options = Options { allowed_tenants: tenants.map(Into::into).into(), ..good() };
+        let settings = Settings::parse(&options).unwrap();
+        let allowed: Vec<_> = settings.allowed_tenants().iter().map(Guid::as_str).collect();
+        assert_eq!(allowed, [tenants[1], tenants[0]]);
+    }
+
+    #[test]
+    fn the_default_application_id_uri_may_be_written_out() {
+        let api = |app_id_uri: &str| {
+            let options = Options { app_id_uri: app_id_uri.into(), ..good() };
+            let settings = Settings::parse(&options).unwrap();
+            settings.api().qualify(None, crate::scope::ApiName::ClientId).unwrap()
+        };
+        let by_guid = "99999999-8888-4777-8666-555555555555/access_as_user offline_access";
+        assert_eq!(api(""), by_guid);
+        assert_eq!(api("api://99999999-8888-4777-8666-555555555555"), by_guid);
+        assert_eq!(api("api://other"), "api://other/access_as_user offline_access");
+    }
+
+    #[test]
     fn the_web_platform_needs_a_secret() {
         let options = Options { platform: "web".into(), ..good() };
         assert_eq!(Settings::parse(&options).unwrap_err().faults()[0].option(), "platform");
         let options = Options { client_secret: Some("s3cret".into()), ..options };
         let settings = Settings::parse(&options).unwrap();
         assert!(!format!("{settings:?} {options:?}").contains("s3cret"));
+        assert!(format!("{settings:?}").contains("client_secret: Some(ClientSecret(…))"));
     }
 
     #[test]

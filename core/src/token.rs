@@ -358,6 +358,17 @@ mod tests {
         );
     }
 
+    #[test]
+    fn its_debug_shows_whether_the_secret_goes_along_and_nothing_else() {
+        let settings = settings("web", Some("s3cret"));
+        let shown = "TokenRequest { credential: Attached, .. }";
+        let request = || parse(REFRESH, &settings).unwrap();
+        assert_eq!(format!("{:?}", request()), shown);
+        assert_eq!(format!("{:?}", TokenStep::Send(request())), format!("Send({shown})"));
+        let step = request().resume(Err(UpstreamError::Timeout), &settings);
+        assert_eq!(format!("{step:?}"), "Respond(503 Service Unavailable)");
+    }
+
     proptest! {
         #[test]
         fn nothing_of_the_clients_own_reaches_entra(

@@ -123,6 +123,14 @@ fn a_browser_sees_a_page_with_the_challenge_and_clients_see_the_challenge() {
     }
 }
 
+#[test]
+fn the_page_is_there_for_whoever_has_nothing_else_to_show() {
+    let page = Driver::new(&options()).facade.front_page();
+    assert_eq!(page.status(), 200);
+    is_a_page(&page);
+    assert!(String::from_utf8_lossy(page.body()).contains("https://mcp.example.com/mcp"));
+}
+
 fn is_a_page(response: &Response<bytes::Bytes>) {
     assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
     let policy = response.headers()["content-security-policy"].to_str().unwrap();

@@ -67,6 +67,21 @@ fn authorization_server_metadata_at_the_root_inserted_and_appended() {
 }
 
 #[test]
+fn clients_may_ask_at_once_for_what_operations_need() {
+    let driver = Driver::new(&Options {
+        operation_scopes: vec!["tools/call=access_as_user,mcp.write".into()],
+        ..options()
+    });
+    let metadata = get(&driver, "/.well-known/oauth-authorization-server");
+    assert_eq!(
+        metadata["scopes_supported"],
+        json!(["access_as_user", "mcp.write", "openid", "profile", "email", "offline_access"])
+    );
+    let resource = get(&driver, "/.well-known/oauth-protected-resource");
+    assert_eq!(resource["scopes_supported"], json!(["access_as_user"]), "what every call needs");
+}
+
+#[test]
 fn the_template_is_never_passed_on_however_it_is_written() {
     let mut driver = Driver::new(&Options { tenant: "common".into(), ..options() });
     let document = include_str!("../fixtures/v2_common.json");
