@@ -78,7 +78,7 @@ impl Discovery {
             // read, since the template may be written with escapes
             let value = members.get::<Value>(name)?;
             let raw = members.raw(name).filter(|_| !value.to_string().contains(TENANT_TEMPLATE))?;
-            Some((name, RawValue::from_string(raw.to_owned()).ok()?))
+            Some((name, raw.to_owned()))
         });
         Ok(Self {
             issuer,

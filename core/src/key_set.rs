@@ -32,7 +32,7 @@ impl KeySet {
         let not_json =
             |error: serde_json::Error| KeySetError::NotJson { reason: error.to_string() };
         let set = Members::parse(document).map_err(not_json)?;
-        let keys = set.raw("keys").unwrap_or("[]");
+        let keys = set.raw("keys").map_or("[]", |raw| raw.get());
         let keys: Vec<Members<'_>> = serde_json::from_str(keys).map_err(not_json)?;
         let keys: Vec<_> = keys.iter().filter_map(SigningKey::of).take(MAX_KEYS).collect();
         if keys.is_empty() {

@@ -84,7 +84,7 @@ impl Operations {
             let method = message.text("method")?.into_owned();
             let params = match message.raw("params") {
                 None => Members::default(),
-                Some(raw) => Members::parse(raw.as_bytes()).ok()?,
+                Some(raw) => Members::parse(raw.get().as_bytes()).ok()?,
             };
             if disguises(&params, &["name", "uri"]) {
                 return None;

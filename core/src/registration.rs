@@ -23,11 +23,10 @@
 //! );
 //! ```
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
+use serde::ser::SerializeMap as _;
 
-use crate::json::{Members, Object, Text};
+use crate::json::{Members, Text, write_object};
 use crate::oauth_error::{ErrorCode, OAuthError};
 use crate::settings::Settings;
 use crate::time::UnixTime;
@@ -69,35 +68,33 @@ pub fn register(body: &[u8], settings: &Settings, now: UnixTime) -> Result<Bytes
         .filter(|_| settings.issues_client_secret())
         .filter(|method| ["client_secret_basic", "client_secret_post"].contains(&&**method));
 
-    let mut answer = Object::with_capacity(body.len() + 512);
-    answer.set("client_id", &settings.client_id().as_str());
-    answer.set("client_id_issued_at", &now.0);
-    answer.set("redirect_uris", &redirect_uris);
-    answer.raw("grant_types", r#"["authorization_code","refresh_token"]"#);
-    answer.raw("response_types", r#"["code"]"#);
-    match secret_method {
-        Some(method) => {
-            answer.set("token_endpoint_auth_method", &method);
-            answer.set("client_secret", &PLACEHOLDER_SECRET);
-            answer.set("client_secret_expires_at", &0);
+    Ok(write_object(body.len() + 512, |answer| {
+        answer.serialize_entry("client_id", settings.client_id().as_str())?;
+        answer.serialize_entry("client_id_issued_at", &now.0)?;
+        answer.serialize_entry("redirect_uris", &redirect_uris)?;
+        answer.serialize_entry("grant_types", &["authorization_code", "refresh_token"])?;
+        answer.serialize_entry("response_types", &["code"])?;
+        match secret_method {
+            Some(method) => {
+                answer.serialize_entry("token_endpoint_auth_method", &method)?;
+                answer.serialize_entry("client_secret", PLACEHOLDER_SECRET)?;
+                answer.serialize_entry("client_secret_expires_at", &0)?;
+            }
+            None => answer.serialize_entry("token_endpoint_auth_method", "none")?,
         }
-        None => answer.raw("token_endpoint_auth_method", r#""none""#),
-    }
-    if let Some(scope) = asked.text("scope").filter(|scope| settings.api().understands(scope)) {
-        answer.set("scope", &scope);
-    }
-    for name in ECHOED {
-        match (asked.text(name), asked.raw(name)) {
-            // it has no escapes that could be written in another way
-            (Some(Cow::Borrowed(_)), Some(raw)) => answer.raw(name, raw),
-            (Some(text), _) => answer.set(name, &text),
-            (None, _) => {}
+        if let Some(scope) = asked.text("scope").filter(|scope| settings.api().understands(scope)) {
+            answer.serialize_entry("scope", &scope)?;
         }
-    }
-    if let Some(contacts) = asked.get::<Vec<Text<'_>>>("contacts") {
-        answer.set("contacts", &contacts);
-    }
-    Ok(answer.finish())
+        for name in ECHOED {
+            if let Some(text) = asked.text(name) {
+                answer.serialize_entry(name, &text)?;
+            }
+        }
+        match asked.get::<Vec<Text<'_>>>("contacts") {
+            Some(contacts) => answer.serialize_entry("contacts", &contacts),
+            None => Ok(()),
+        }
+    }))
 }
 
 /// All must be sound and one must be on the list: a client may bring others, such as the web
