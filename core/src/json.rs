@@ -8,6 +8,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
+use memchr::memchr;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer as _};
@@ -49,11 +50,15 @@ impl<'a> Members<'a> {
         serde_json::from_str::<Option<T>>(self.raw(name)?.get()).ok().flatten()
     }
 
-    /// The value of a member that is a string; of another, no error is made to be thrown away.
+    /// The value of a member that is a string.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         let raw = self.raw(name)?.get();
-        let is_text = raw.starts_with('"');
-        is_text.then(|| serde_json::from_str::<Text<'_>>(raw).ok().map(|text| text.0)).flatten()
+        let quoted = raw.strip_prefix('"')?.strip_suffix('"')?;
+        match memchr(b'\\', quoted.as_bytes()) {
+            // it is sound, since a raw value is
+            None => Some(Cow::Borrowed(quoted)),
+            Some(_) => serde_json::from_str::<Text<'_>>(raw).ok().map(|text| text.0),
+        }
     }
 
     /// The value of a member as it is written.
@@ -150,7 +155,23 @@ impl Deref for Text<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_text_is_what_the_parser_reads(text in ".{0,8}", escaped in any::<bool>()) {
+            let mut value = serde_json::to_string(&text).unwrap();
+            if escaped {
+                value = value.replace('a', "\\u0061");
+            }
+            let document = format!("{{\"m\": {value} , \"n\":1}}");
+            let members = Members::parse(document.as_bytes()).unwrap();
+            prop_assert_eq!(members.text("m").map(Cow::into_owned), Some(text));
+            prop_assert_eq!(members.text("n"), None);
+        }
+    }
 
     #[test]
     fn a_member_twice_is_refused_however_it_is_written() {
