@@ -14,7 +14,7 @@ use http::{Request, Response, StatusCode};
 
 use crate::access_token::{AccessToken, TokenError, Unverified};
 use crate::discovery::Discovery;
-use crate::facade::Facade;
+use crate::facade::{Facade, ascii};
 use crate::key_set::{KeySet, SigningKey};
 use crate::oauth_error::{ErrorCode, OAuthError};
 use crate::operation::Operations;
@@ -238,7 +238,7 @@ impl Verify {
 }
 
 fn token_in(authorization: &HeaderValue, start: usize) -> &str {
-    authorization.to_str().ok().and_then(|text| text.get(start..)).unwrap_or_default()
+    ascii(authorization).and_then(|text| text.get(start..)).unwrap_or_default()
 }
 
 impl fmt::Debug for Verify {

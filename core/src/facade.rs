@@ -171,7 +171,7 @@ impl Facade {
     /// there is none, where there are two, or where tokens are not what is trusted.
     pub fn bearer_token<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         match (self.settings().trust(), one(headers, &AUTHORIZATION)) {
-            (Trust::Token, Ok(Some(value))) => value.to_str().ok()?.get(bearer(value)?..),
+            (Trust::Token, Ok(Some(value))) => ascii(value)?.get(bearer(value)?..),
             _ => None,
         }
     }
@@ -281,7 +281,7 @@ impl Facade {
             Ok(authorization) => authorization,
             Err(Twice) => return self.malformed("the request has two Authorization headers"),
         };
-        let is_ascii = |value: &&HeaderValue| value.as_bytes().is_ascii();
+        let is_ascii = |value: &&HeaderValue| ascii(value).is_some();
         let Some((authorization, token)) =
             authorization.filter(is_ascii).and_then(|value| Some((value, bearer(value)?)))
         else {
@@ -502,6 +502,12 @@ fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h Heade
         (value, None) => Ok(value),
         _ => Err(Twice),
     }
+}
+
+/// What [`HeaderValue::to_str`] gives, many octets at a time: of control characters a value has none
+/// but tabs.
+pub(crate) fn ascii(value: &HeaderValue) -> Option<&str> {
+    str::from_utf8(value.as_bytes()).ok().filter(|text| text.is_ascii())
 }
 
 /// Where the token begins: `credentials = "Bearer" 1*SP b64token`, RFC 6750 section 2.1; the scheme
