@@ -168,9 +168,7 @@ class Bench:
         results = {}
         ours = self.gateway()
         self.wait_until_ready(ours)
-        answers = [self.answer(ours, *request[1:]) for request in FIXED]
-        file = self.directory / "answers.json"
-        file.write_text(json.dumps(answers))
+        file = self.write_answers(ours)
         fixed = self.bare("fixed", file)
         for name, *request in FIXED:
             results[name] = self.said(name, self.compare(ours, fixed, *request))
@@ -236,6 +234,11 @@ class Bench:
         assert found == status, (path, found, text)
         kept = {n: v for n, v in answered.items() if n.lower() not in ("connection", "content-length", "date")}
         return {"path": path.split("?")[0], "status": status, "headers": kept, "body": text}
+
+    def write_answers(self, ours):
+        file = self.directory / "answers.json"
+        file.write_text(json.dumps([self.answer(ours, *request[1:]) for request in FIXED]))
+        return file
 
     def events(self, ours, bare, headers):
         """Processor time for each event of one long stream on each of the connections."""
