@@ -321,6 +321,17 @@ mod tests {
     }
 
     #[test]
+    fn its_debug_shows_which_way_it_goes() {
+        let shown =
+            |changes: &[(&str, &str)]| format!("{:?}", authorize(&query(changes), &settings()));
+        assert_eq!(shown(&[]), "Entra");
+        let client = shown(&[("response_type", "token")]);
+        assert!(client.starts_with("Client(OAuthError"), "{client}");
+        let page = shown(&[("client_id", "-")]);
+        assert!(page.starts_with("Page("), "{page}");
+    }
+
+    #[test]
     fn only_what_entra_knows_is_passed_on() {
         let more = [
             ("resource", "https://mcp.example.com/mcp"),

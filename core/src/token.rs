@@ -215,9 +215,6 @@ fn refusal(
     let status = answer.status();
     let busy = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
     let (code, status) = match error.meaning() {
-        Meaning::Is(ErrorCode::TemporarilyUnavailable) => {
-            ("temporarily_unavailable", busy_status(status))
-        }
         _ if busy => ("temporarily_unavailable", busy_status(status)),
         Meaning::Is(code) => (code.as_str(), code.status()),
         Meaning::AsEntraSays(code) => (code, StatusCode::BAD_REQUEST),
