@@ -6,7 +6,6 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -36,16 +35,26 @@ struct Case {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    for case in cases() {
-        match arguments.as_slice() {
-            ["--list"] => println!("{}", case.name),
-            ["--once", name] if *name != case.name => {}
-            ["--once", _] => {
+    match arguments.as_slice() {
+        ["--names"] => names().iter().for_each(|name| println!("{name}")),
+        ["--once", name] => {
+            for case in cases().into_iter().filter(|case| case.name == *name) {
                 (case.run)();
                 measured(&*case.run);
             }
-            _ => println!("{:40} {:>8.0} ns", case.name, nanoseconds(&*case.run)),
         }
+        _ => divan::main(),
+    }
+}
+
+fn names() -> Vec<String> {
+    cases().into_iter().map(|case| case.name).collect()
+}
+
+#[divan::bench(args = names())]
+fn exchange(bencher: divan::Bencher<'_, '_>, name: &str) {
+    if let Some(case) = cases().into_iter().find(|case| case.name == name) {
+        bencher.bench_local(|| (case.run)());
     }
 }
 
@@ -53,19 +62,6 @@ fn main() {
 #[inline(never)]
 fn measured(run: &dyn Fn()) {
     run();
-}
-
-/// The least of several short measurements: what disturbs one only adds to it.
-fn nanoseconds(run: &dyn Fn()) -> f64 {
-    let batch = || {
-        let started = Instant::now();
-        for _ in 0..200 {
-            run();
-        }
-        started.elapsed()
-    };
-    let best = (0..50).map(|_| batch()).min().unwrap_or(Duration::ZERO);
-    best.as_secs_f64() * 1e9 / 200.0
 }
 
 fn cases() -> Vec<Case> {
