@@ -138,6 +138,18 @@ async fn a_port_that_is_taken_is_named() {
 }
 
 #[tokio::test]
+async fn a_file_that_has_no_certificate_ends_it() {
+    let options = right_to_serve()
+        .variable("SSL_CERT_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+        .variable("SSL_CERT_DIR", "");
+    let (status, text) = run(options).await;
+    assert_eq!(status, Some(1), "{text}");
+    let last = text.lines().last().unwrap_or_default();
+    assert!(last.starts_with("mcp-entra: SSL_CERT_FILE or SSL_CERT_DIR '"), "{text}");
+    assert!(last.ends_with("name a PEM file that can be read"), "{text}");
+}
+
+#[tokio::test]
 async fn port_0_takes_a_free_port_and_the_log_names_it() {
     for format in ["json", "text"] {
         let options = right()

@@ -352,3 +352,29 @@ fn now() -> UnixTime {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     UnixTime(since.unwrap_or_default().as_secs())
 }
+
+#[cfg(test)]
+mod tests {
+    use mcp_entra_core::{Options, Settings};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_streamed_behind_is_passed_on_and_not_copied() {
+        let settings = Settings::parse(&Options {
+            resource: "https://mcp.example.com/mcp".into(),
+            tenant: "contoso.com".into(),
+            client_id: "99999999-8888-4777-8666-555555555555".into(),
+            ..Options::default()
+        });
+        let driver = Driver::new(Facade::new(settings.unwrap())).unwrap();
+        let request = Request::get("/elsewhere").body(Full::new(Bytes::new())).unwrap();
+        let Started::Done(Outcome::Passed(_, passing)) = driver.start(request) else {
+            panic!("nothing is to be waited for, and the path is not ours");
+        };
+        let event = Bytes::from(b"data: {}\n\n".to_vec());
+        let mut answer = passed(Response::new(Full::new(event.clone())), &passing);
+        let frame = answer.body_mut().frame().await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap().as_ptr(), event.as_ptr());
+    }
+}
