@@ -257,6 +257,8 @@ pub enum AuthorizeError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
     use url::Url;
 
@@ -274,7 +276,7 @@ mod tests {
         ("state", "xyz"),
     ];
 
-    fn settings() -> Settings {
+    static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
         Settings::parse(&Options {
             resource: "https://mcp.example.com/mcp".into(),
             tenant: "contoso.com".into(),
@@ -282,7 +284,7 @@ mod tests {
             ..Options::default()
         })
         .unwrap()
-    }
+    });
 
     fn query(changes: &[(&str, &str)]) -> String {
         let kept = GOOD.iter().filter(|(name, _)| !changes.iter().any(|(n, _)| n == name));
@@ -292,7 +294,7 @@ mod tests {
 
     /// What Entra gets, as pairs.
     fn sent(changes: &[(&str, &str)]) -> Vec<(String, String)> {
-        match authorize(&query(changes), &settings()) {
+        match authorize(&query(changes), &SETTINGS) {
             Authorization::Entra { location } => {
                 let url = Url::parse(&location).unwrap();
                 assert_eq!(url.path(), "/contoso.com/oauth2/v2.0/authorize");
@@ -307,7 +309,7 @@ mod tests {
     }
 
     fn client_error(changes: &[(&str, &str)]) -> ErrorCode {
-        match authorize(&query(changes), &settings()) {
+        match authorize(&query(changes), &SETTINGS) {
             Authorization::Client { location, error } => {
                 assert!(
                     location.starts_with("http://localhost:8787/callback?error="),
@@ -323,7 +325,7 @@ mod tests {
     #[test]
     fn its_debug_shows_which_way_it_goes() {
         let shown =
-            |changes: &[(&str, &str)]| format!("{:?}", authorize(&query(changes), &settings()));
+            |changes: &[(&str, &str)]| format!("{:?}", authorize(&query(changes), &SETTINGS));
         assert_eq!(shown(&[]), "Entra");
         let client = shown(&[("response_type", "token")]);
         assert!(client.starts_with("Client(OAuthError"), "{client}");
@@ -427,7 +429,7 @@ mod tests {
 
     #[test]
     fn faults_before_it_get_a_page() {
-        let page = |query: &str| match authorize(query, &settings()) {
+        let page = |query: &str| match authorize(query, &SETTINGS) {
             Authorization::Page(error) => error,
             other => panic!("{other:?}"),
         };
@@ -445,12 +447,12 @@ mod tests {
         );
         let longest = 8 * 1024 - query(&[("state", "")]).len();
         let longest = query(&[("state", &"s".repeat(longest))]);
-        assert!(matches!(authorize(&longest, &settings()), Authorization::Entra { .. }));
+        assert!(matches!(authorize(&longest, &SETTINGS), Authorization::Entra { .. }));
         assert_eq!(page(&format!("{longest}s")), AuthorizeError::TooLong);
         let unlisted = page(&query(&[("redirect_uri", "https://attacker.example/<cb>")]));
         assert!(matches!(unlisted, AuthorizeError::UnsoundRedirectUri { .. }));
         let unlisted = page(&query(&[("redirect_uri", "https://attacker.example/cb")]));
-        assert!(unlisted.to_html(&settings()).contains("https://attacker.example/cb"));
+        assert!(unlisted.to_html(&SETTINGS).contains("https://attacker.example/cb"));
     }
 
     proptest! {
@@ -463,20 +465,19 @@ mod tests {
             extra in "[a-z_%0-9=&+]{0,40}",
             scope in "[ -~]{0,20}",
         ) {
-            let settings = settings();
             let query = format!("{extra}&{}", query(&[("redirect_uri", &redirect), ("scope", &scope)]));
-            match authorize(&query, &settings) {
+            match authorize(&query, &SETTINGS) {
                 Authorization::Entra { location } => {
                     let url = Url::parse(&location).unwrap();
                     prop_assert_eq!(url.host_str(), Some("login.microsoftonline.com"));
                     let pairs: Vec<_> = url.query_pairs().collect();
                     prop_assert!(pairs.iter().all(|(name, _)| !name.eq_ignore_ascii_case("resource")));
                     let uri = &pairs.iter().find(|(name, _)| name == "redirect_uri").unwrap().1;
-                    prop_assert!(settings.redirect_policy().allows(&uri.parse().unwrap()));
+                    prop_assert!(SETTINGS.redirect_policy().allows(&uri.parse().unwrap()));
                 }
                 Authorization::Client { location, .. } => {
                     let bare = location.split(['?', '#']).next().unwrap();
-                    prop_assert!(settings.redirect_policy().allows(&bare.parse().unwrap()), "{}", location);
+                    prop_assert!(SETTINGS.redirect_policy().allows(&bare.parse().unwrap()), "{}", location);
                 }
                 Authorization::Page(_) => {}
             }

@@ -142,7 +142,6 @@ fn sentence(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
     use std::sync::LazyLock;
 
     use proptest::prelude::*;
@@ -150,7 +149,7 @@ mod tests {
     use super::*;
     use crate::options::Options;
 
-    fn settings() -> Settings {
+    static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
         Settings::parse(&Options {
             resource: "https://mcp.example.com/mcp".into(),
             tenant: "contoso.com".into(),
@@ -158,10 +157,10 @@ mod tests {
             ..Options::default()
         })
         .unwrap()
-    }
+    });
 
     fn html(query: &str) -> String {
-        String::from_utf8(page(query, &settings()).into_body().to_vec()).unwrap()
+        String::from_utf8(page(query, &SETTINGS).into_body().to_vec()).unwrap()
     }
 
     #[test]
@@ -224,7 +223,8 @@ mod tests {
             let unescaped = html.replace("&gt;", ">").replace("&#39;", "'").replace("&lt;", "<");
             unescaped.replace("&amp;", "&")
         };
-        for known in aadsts::CODES {
+        // every page is made by the same code, and Miri takes seconds for one
+        for known in aadsts::CODES.iter().step_by(if cfg!(miri) { 16 } else { 1 }) {
             let page = text(&html(&format!("code={}", known.code)));
             let blade = known.place.blade().unwrap_or_default();
             for said in [&sentence(known.cause), &sentence(known.mend), blade] {
@@ -234,17 +234,6 @@ mod tests {
         }
     }
 
-    /// A page without its numbers.
-    fn shape(html: &str) -> String {
-        html.replace(|c: char| c.is_ascii_digit(), "")
-    }
-
-    static SHAPES: LazyLock<HashSet<String>> = LazyLock::new(|| {
-        let known = aadsts::CODES.iter().map(|known| format!("code={}", known.code));
-        let queries = known.chain(["code=4242".to_owned(), String::new()]);
-        queries.map(|query| shape(&html(&query))).collect()
-    });
-
     proptest! {
         #[test]
         fn nothing_of_a_query_is_shown_but_a_number(
@@ -253,7 +242,10 @@ mod tests {
         ) {
             let query: String =
                 form_urlencoded::Serializer::new(String::new()).append_pair(&name, &value).finish();
-            prop_assert!(SHAPES.contains(&shape(&html(&query))), "{}", query);
+            let numbers = value.split(|c: char| !c.is_ascii_digit()).chain([""]);
+            let mut pages = numbers.map(|number| html(&format!("code={number}")));
+            let page = html(&query);
+            prop_assert!(pages.any(|of_a_number| of_a_number == page), "{}", query);
         }
     }
 }
