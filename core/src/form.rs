@@ -274,6 +274,12 @@ mod tests {
         assert_eq!(pairs("a=%4g").unwrap_err(), FormError::Percent);
         assert_eq!(pairs("a=%FF").unwrap_err(), FormError::Utf8);
         assert_eq!(pairs("a=b%0d%0aSet-Cookie:x").unwrap_err(), FormError::Control);
+        for control in
+            ["a=b\n", "a=\u{7f}", "a=\u{85}", "a=+\u{85}", "\u{1}=a", "a=%7f", "a=%C2%85"]
+        {
+            assert_eq!(pairs(control).unwrap_err(), FormError::Control, "{control:?}");
+        }
+        assert_eq!(pairs("a=é~").unwrap(), ["a=é~"]);
         assert_eq!(pairs("%61=1&a=2").unwrap_err(), FormError::Duplicate { name: "a".into() });
         assert_eq!(Form::parse(b"a=\xff").unwrap_err(), FormError::Utf8);
     }
@@ -289,6 +295,18 @@ mod tests {
     fn its_debug_shows_the_names_alone() {
         let form = Form::parse(b"code=c&state=s").unwrap();
         assert_eq!(format!("{form:?}"), r#"{"code", "state"}"#);
+    }
+
+    #[test]
+    fn a_long_value_is_escaped_where_it_has_to_be() {
+        for before in [0, 1, 31, 32, 33, 63, 64, 65] {
+            for after in [0, 1, 31, 32, 64] {
+                let (before, after) = ("a".repeat(before), "b".repeat(after));
+                let mut writer = Writer::new(String::new());
+                writer.pair("x", &format!("{before}/ é{after}")).pair("y", "");
+                assert_eq!(writer.finish(), format!("x={before}%2F+%C3%A9{after}&y="));
+            }
+        }
     }
 
     #[test]

@@ -334,10 +334,13 @@ mod tests {
             include_str!("../tests/fixtures/easyauth_principal.b64").trim().as_bytes(),
         )
         .unwrap();
+        principal.username = Some("%".into());
         principal.name = Some("Žofie 100%\r\nX: y".into());
         let headers: Vec<_> = principal.to_headers().collect();
         let name = headers.iter().find(|(name, _)| *name == "mcp-entra-name").unwrap();
         assert_eq!(name.1, "%C5%BDofie 100%25%0D%0AX: y");
+        let username = headers.iter().find(|(name, _)| *name == "mcp-entra-username").unwrap();
+        assert_eq!(username.1, "%25");
         let roles = headers.iter().find(|(name, _)| *name == "mcp-entra-roles").unwrap();
         assert_eq!(roles.1, "Admin Reader");
     }

@@ -335,6 +335,28 @@ mod tests {
     }
 
     #[test]
+    fn a_port_is_free_as_a_browser_writes_it_and_not_otherwise() {
+        use RedirectUriError as E;
+        let mut policy = RedirectPolicy::known_clients();
+        let longest = "a".repeat(MAX_LENGTH - "http://localhost/".len());
+        policy.allow([uri(&format!("http://localhost/{longest}"))]);
+        for (port, found) in [
+            ("", Ok(Some(RedirectKind::Loopback))),
+            (":0", Ok(Some(RedirectKind::Loopback))),
+            (":8787", Ok(Some(RedirectKind::Loopback))),
+            (":65535", Ok(Some(RedirectKind::Loopback))),
+            (":65536", Err(E::NotAUrl)),
+            (":+1", Err(E::NotAUrl)),
+            (":", Err(E::NotNormal)),
+            (":80", Err(E::NotNormal)),
+            (":08", Err(E::NotNormal)),
+        ] {
+            assert_eq!(policy.find(&format!("http://localhost{port}/callback")), found, "{port}");
+        }
+        assert_eq!(policy.find(&format!("http://localhost:1/{longest}")), Err(E::TooLong));
+    }
+
+    #[test]
     fn the_list_has_each_address_once_and_as_it_was_written() {
         let mut policy = RedirectPolicy::known_clients();
         let known = policy.iter().count();
