@@ -197,11 +197,11 @@ class Bench:
             "never seen", self.compare(ours, verify, *call, requests=self.unseen, tokens=unseen)
         )
         results["streamed event"] = self.said("event", self.events(ours, proxy, seen))
-        results["memory"] = self.said("memory", self.memory(ours, proxy))
         results["curves"] = self.said("curves", self.curves(ours, call, seen))
         verify.stop()
         ours.stop()
         proxy.stop()
+        results["memory"] = self.said("memory", self.memory())
         results["cold start"] = self.said("cold start", self.cold_start(file))
         size = self.binaries[0].stat().st_size
         results["binary"] = self.said("binary", {"ours": size})
@@ -247,14 +247,17 @@ class Bench:
         result = self.compare(ours, bare, "GET", f"/mcp?events={events}", headers, "", 200, requests=32)
         return {**result, **{name: result[name] / events for name in ("ours", "bare")}}
 
-    def memory(self, ours, bare):
-        """Resident memory of each while a thousand streams are open and say nothing."""
+    def memory(self):
+        """Resident memory of each, just started, while a thousand streams are open and say nothing."""
+        ours, bare = self.gateway(), self.bare("proxy", f"http://{self.behind.address}", self.certificate, "true")
+        self.wait_until_ready(ours)
         resident = []
         for process in (ours, bare):
             command = [self.binaries[1], "idle", process.address, 1_000, self.tokens[0]]
             idle = Process(command, self.cores[1], r"open=(\d+)")
             resident.append(process.resident())
             idle.stop()
+            process.stop()
         return {"ratio": resident[0] / resident[1], "ours": resident[0], "bare": resident[1]}
 
     def curves(self, ours, call, seen):
