@@ -170,6 +170,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "half a million octets take Miri many minutes")]
     fn a_key_set_may_have_half_a_megabyte() {
         let of = |length: usize| {
             let keys = r#"{"keys":[{"kty":"RSA","kid":"1","n":"n","e":"e"}]}"#;

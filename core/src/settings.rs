@@ -532,6 +532,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "half a million pairs of scopes take Miri many minutes")]
     fn a_long_chain_of_scopes_is_followed_to_its_end() {
         let scope_implies = (0..1000).map(|i| format!("s{i}=s{}", i + 1)).collect();
         let settings = Settings::parse(&Options { scope_implies, ..good() }).unwrap();
