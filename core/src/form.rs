@@ -235,9 +235,8 @@ const fn is_unescaped(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'-' | b'.' | b'_')
 }
 
-/// The same, looked up.
-// the index ends where the table does
-#[allow(clippy::indexing_slicing)]
+/// The same, looked up: by computing it a whole authorization would take 4 % more instructions.
+#[expect(clippy::indexing_slicing, reason = "the index ends where the table does")]
 const UNESCAPED: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
